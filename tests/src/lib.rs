@@ -1,0 +1,30 @@
+//! The harness of the tests that need the real thing: private PostgreSQL clusters with the extension
+//! installed, databases in them, and bridge processes in front.
+//!
+//! Nothing here is a mock. A test binary shares one cluster ([`cluster`]) and gives every test a database
+//! of its own ([`database`]), so tests run side by side; a test that kills or restarts PostgreSQL starts
+//! its own with [`Cluster::start`]. Everything lives in a temporary folder and goes with the process, even
+//! if that is killed: see [`Cluster`].
+//!
+//! Two variables say what is tested: `FAUNA_E2E_PG_BINDIR`, the `bin` folder of a PostgreSQL that has the
+//! extension, and `FAUNA_E2E_BRIDGE`, the bridge's binary. `make test` sets both.
+#![forbid(unsafe_code)]
+// A harness that cannot set up its world has nothing to return to: it stops the test, loudly.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
+
+mod bridge;
+mod cluster;
+mod database;
+mod wait;
+
+pub use bridge::{Bridge, BridgeOptions};
+pub use cluster::{Cluster, cluster};
+pub use database::{Database, Listener, database, error_of};
+pub use wait::{DEADLINE, eventually};
+
+/// Reads a variable that the test needs, or stops with a word on how to set it.
+fn required_env(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: run the tests with `make test`, which builds what they need")
+    })
+}
