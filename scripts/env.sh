@@ -1,0 +1,69 @@
+# What every script here knows: where things are, which ports, who runs PostgreSQL. Sourced, never run.
+# shellcheck shell=bash
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+FAUNA_DIR=$(realpath -m "${FAUNA_DIR:-$root/.fauna}")
+FAUNA_PG_PORT=${FAUNA_PG_PORT:-54329}
+FAUNA_PORT=${FAUNA_PORT:-8765}
+export PGRX_VERSION=0.18.1
+
+# Build output lives outside the tree, so that clones share what they have in common.
+cache=${FAUNA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fauna}
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
+export PGRX_HOME=$cache/pgrx
+export PATH=$cache/tools/bin:$PATH
+# A backtrace in an error's DETAIL would show the paths of the machine that built it.
+unset RUST_BACKTRACE
+
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+die() { printf 'fauna: %s\n' "$*" >&2; exit 1; }
+
+# Runs a command as the user that may run PostgreSQL: PostgreSQL refuses root, so root hands it on.
+as_server_user() {
+  if [ "$EUID" -eq 0 ]; then
+    setpriv --reuid=postgres --regid=postgres --clear-groups env HOME=/ "$@"
+  else
+    "$@"
+  fi
+}
+
+own_as_server_user() {
+  if [ "$EUID" -eq 0 ]; then chown postgres:postgres "$@"; fi
+}
+
+as_root() {
+  if [ "$EUID" -eq 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else
+    die "this needs root: $* (run it yourself, or install sudo)"
+  fi
+}
+
+# The folder that the server works in: FAUNA_DIR, or, where the server's user cannot get there
+# (root's own home is closed to others), a folder of the same meaning in /var/lib.
+server_dir() {
+  mkdir -p "$FAUNA_DIR"
+  if as_server_user test -x "$FAUNA_DIR"; then
+    echo "$FAUNA_DIR"
+  else
+    local place
+    place=/var/lib/fauna-private/$(printf '%s' "$FAUNA_DIR" | sha256sum | cut -c1-16)
+    mkdir -p "$place"
+    ln -sfn "$place" "$FAUNA_DIR/server"
+    echo "$place"
+  fi
+}
+
+# The major version of PostgreSQL to use: FAUNA_PG_MAJOR, else the first of 15 to 18 that is installed
+# with its headers.
+pg_major() {
+  local major
+  for major in ${FAUNA_PG_MAJOR:-15 16 17 18}; do
+    if [ -x "$(pg_config_of "$major")" ] && [ -f "$("$(pg_config_of "$major")" --includedir-server)/postgres.h" ]; then
+      echo "$major"
+      return
+    fi
+  done
+  return 1
+}
+
+pg_config_of() { echo "/usr/lib/postgresql/$1/bin/pg_config"; }
