@@ -1,0 +1,62 @@
+//! Regular expressions, in the one syntax that Rust's `regex` and TypeScript's `re2js` understand
+//! alike.
+//!
+//! The two engines share their ancestry and their linear time, but not every detail: `\d`, `\w`,
+//! `\s` and `\b` are Unicode in one and ASCII in the other, `[a&&b]` is an intersection in one and
+//! four characters in the other, the Unicode tables have different ages. So a pattern is read
+//! here, by a grammar of our own (written down in `conformance/README.md`), anything outside of it
+//! is refused with a reason, and what the `regex` crate gets is written anew from what was read.
+//! That every accepted pattern compiles within the size limit follows from the grammar's limits.
+
+mod class;
+mod grammar;
+
+use std::sync::OnceLock;
+
+use regex::{Regex, RegexBuilder};
+
+use crate::document::DocumentError;
+
+/// Bytes of the compiled program at most; the grammar's limits keep patterns well below.
+const SIZE_LIMIT: usize = 64 << 20;
+
+/// A pattern; compiled when first used, since most audiences of a ruleset in memory are asked
+/// nothing for a long time and a compiled pattern takes tens of kilobytes.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    translated: Box<str>,
+    ignore_case: bool,
+    regex: OnceLock<Result<Regex, DocumentError>>,
+}
+
+/// What in a pattern is not supported, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("bad pattern at character {position}: {problem}")]
+pub(crate) struct PatternError {
+    /// Counted in characters from 1.
+    position: usize,
+    problem: &'static str,
+}
+
+impl Pattern {
+    pub(crate) fn try_new(pattern: &str, ignore_case: bool) -> Result<Self, PatternError> {
+        let translated = grammar::translate(pattern)?.into_boxed_str();
+        Ok(Self { translated, ignore_case, regex: OnceLock::new() })
+    }
+
+    /// Whether the pattern matches anywhere in `text`.
+    ///
+    /// # Errors
+    /// When the pattern does not compile after all; its first use finds out.
+    pub(crate) fn is_match(&self, text: &str) -> Result<bool, &DocumentError> {
+        self.regex.get_or_init(|| self.compile()).as_ref().map(|regex| regex.is_match(text))
+    }
+
+    fn compile(&self) -> Result<Regex, DocumentError> {
+        RegexBuilder::new(&self.translated)
+            .case_insensitive(self.ignore_case)
+            .size_limit(SIZE_LIMIT)
+            .build()
+            .map_err(|_| DocumentError::new("pattern too large"))
+    }
+}

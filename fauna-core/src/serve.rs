@@ -1,0 +1,133 @@
+//! What a rule or the default serves: one variant, or a split of the buckets among several.
+
+use serde_json::{Map, Value as Json};
+
+use crate::bucket::{BUCKETS, Salt, bucket_of};
+use crate::document::{self, DocumentError, object, optional, required, required_string};
+use crate::flag::{Variant, position};
+use crate::{AttributePath, Context, Timestamp};
+
+#[derive(Debug, Clone)]
+pub(crate) enum Serve {
+    /// The position of a variant.
+    Variant(usize),
+    Split(Split),
+}
+
+/// Consecutive ranges of buckets, one per entry, from bucket 0 up.
+#[derive(Debug, Clone)]
+pub(crate) struct Split {
+    by: AttributePath,
+    entries: Box<[Allocation]>,
+    ramp: Option<Ramp>,
+}
+
+#[derive(Debug, Clone)]
+struct Allocation {
+    variant: usize,
+    /// In thousandths of a percent: how many of the buckets.
+    weight: u32,
+}
+
+/// The first entry's weight as a function of time: linear from `start_weight` to its own.
+#[derive(Debug, Clone)]
+struct Ramp {
+    from: Timestamp,
+    until: Timestamp,
+    start_weight: u32,
+}
+
+impl Serve {
+    pub(crate) fn compile(serve: &Json, variants: &[Variant]) -> Result<Self, DocumentError> {
+        let serve = object(serve)?;
+        match (optional(serve, "variant"), optional(serve, "split")) {
+            (Some(_), None) => Ok(Self::Variant(variant(serve, variants)?)),
+            (None, Some(_)) => Split::compile(serve, variants).map(Self::Split),
+            _ => Err(DocumentError::new("needs either a variant or a split")),
+        }
+    }
+}
+
+impl Split {
+    fn compile(serve: &Map<String, Json>, variants: &[Variant]) -> Result<Self, DocumentError> {
+        let entries = document::each(serve, "split", |entry| {
+            let entry = object(entry)?;
+            Ok(Allocation { variant: variant(entry, variants)?, weight: weight(entry, "weight")? })
+        })?;
+        if entries.iter().map(|entry| u64::from(entry.weight)).sum::<u64>() > u64::from(BUCKETS) {
+            return Err(DocumentError::new("weights add up to more than 100000").within("split"));
+        }
+        let by = document::optional_string(serve, "by")?.unwrap_or("targetingKey");
+        let ramp = optional(serve, "ramp").map(Ramp::compile).transpose().map_err(|e| e.within("ramp"))?;
+        Ok(Self { by: AttributePath::new(by), entries, ramp })
+    }
+
+    /// The variant at the context's bucket; `None` beyond the last entry, or without a bucket.
+    pub(crate) fn pick<C: Context + ?Sized>(
+        &self,
+        salt: &Salt,
+        context: &C,
+        now: Timestamp,
+    ) -> Option<usize> {
+        let bucket = bucket_of(salt, context.get(&self.by))?;
+        let mut end = 0;
+        for (place, entry) in self.entries.iter().enumerate() {
+            end += match &self.ramp {
+                Some(ramp) if place == 0 => ramp.weight(entry.weight, now),
+                _ => entry.weight,
+            };
+            if bucket < end {
+                return Some(entry.variant);
+            }
+        }
+        None
+    }
+}
+
+impl Ramp {
+    fn compile(ramp: &Json) -> Result<Self, DocumentError> {
+        let ramp = object(ramp)?;
+        let instant = |member| {
+            let instant = document::optional_timestamp(ramp, member)?;
+            instant.ok_or_else(|| DocumentError::new("missing").within(member))
+        };
+        let ramp = Self {
+            from: instant("from")?,
+            until: instant("until")?,
+            start_weight: weight(ramp, "startWeight")?,
+        };
+        if ramp.until < ramp.from {
+            return Err(DocumentError::new("ends before it begins"));
+        }
+        Ok(ramp)
+    }
+
+    fn weight(&self, end_weight: u32, now: Timestamp) -> u32 {
+        if now >= self.until {
+            return end_weight;
+        }
+        if now <= self.from {
+            return self.start_weight;
+        }
+        let micros = |instant: Timestamp| i128::from(instant.as_micros());
+        let elapsed = micros(now) - micros(self.from);
+        let growth = i128::from(end_weight) - i128::from(self.start_weight);
+        let grown = (growth * elapsed).div_euclid(micros(self.until) - micros(self.from));
+        // Between two weights, so it cannot fail.
+        u32::try_from(i128::from(self.start_weight) + grown).unwrap_or(end_weight)
+    }
+}
+
+fn variant(object: &Map<String, Json>, variants: &[Variant]) -> Result<usize, DocumentError> {
+    let key = required_string(object, "variant")?;
+    position(variants, key).ok_or_else(|| DocumentError::new("no such variant").within("variant"))
+}
+
+fn weight(object: &Map<String, Json>, member: &str) -> Result<u32, DocumentError> {
+    let weight = required(object, member)?.as_f64();
+    let whole = weight.filter(|weight| weight.fract() == 0.0 && (0.0..=f64::from(BUCKETS)).contains(weight));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    whole
+        .map(|weight| weight as u32)
+        .ok_or_else(|| DocumentError::new("not an integer from 0 to 100000").within(member))
+}
