@@ -85,9 +85,7 @@ fn scramble(block: u32) -> u32 {
 
 /// Maps the whole range of the hash evenly onto the buckets.
 fn scale(hash: u32) -> u32 {
-    // Below BUCKETS.
-    #[expect(clippy::cast_possible_truncation)]
-    return ((u64::from(hash) * u64::from(BUCKETS)) >> 32) as u32;
+    ((u64::from(hash) * u64::from(BUCKETS)) >> 32) as u32
 }
 
 /// The bucket of an attribute: of a string, or of a number that is an integer every double can

@@ -65,16 +65,11 @@ fn named(parser: &mut Parser) -> Result<(), PatternError> {
 /// A character, a range of characters, or a class escape.
 fn item(parser: &mut Parser, first: bool) -> Result<(), PatternError> {
     if parser.take_if("-") {
-        // Elsewhere a hyphen might be read as a range or as a set operation.
-        if !first && parser.peek() != Some(']') {
-            return Err(parser.error("a literal hyphen inside a class needs a backslash"));
+        // In the middle it might be read as a range, doubled as a set operation.
+        if (first || parser.peek() == Some(']')) && parser.peek() != Some('-') {
+            return parser.write_character('-');
         }
-        parser.write_character('-');
-        return if parser.peek() == Some('-') {
-            Err(parser.error("a literal hyphen inside a class needs a backslash"))
-        } else {
-            Ok(())
-        };
+        return Err(parser.error("a literal hyphen inside a class needs a backslash"));
     }
     for doubled in ["&&", "~~"] {
         if parser.take_if(doubled) {
@@ -87,14 +82,13 @@ fn item(parser: &mut Parser, first: bool) -> Result<(), PatternError> {
             _ => Ok(()),
         };
     };
-    parser.write_character(low);
+    parser.write_character(low)?;
     if parser.peek() != Some('-') {
         return Ok(());
     }
     parser.take();
     if parser.peek() == Some(']') {
-        parser.write_character('-');
-        return Ok(());
+        return parser.write_character('-');
     }
     if matches!(parser.peek(), Some('[' | '-')) {
         return Err(parser.error("a range needs two characters"));
@@ -102,8 +96,7 @@ fn item(parser: &mut Parser, first: bool) -> Result<(), PatternError> {
     let high = character_or_class(parser)?.filter(|high| low <= *high);
     let high = high.ok_or_else(|| parser.error("a range needs two characters in order"))?;
     parser.output.push('-');
-    parser.write_character(high);
-    Ok(())
+    parser.write_character(high)
 }
 
 /// The character read, or `None` after writing a class escape.

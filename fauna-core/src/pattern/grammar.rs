@@ -1,6 +1,7 @@
 //! The grammar outside of brackets, read and rewritten in one pass.
 
 use std::fmt::Write;
+use std::ops::RangeInclusive;
 
 use super::PatternError;
 use super::class;
@@ -13,6 +14,9 @@ const MAX_NESTING: usize = 50;
 const MAX_COUNT: usize = 1_000;
 /// The highest size, where a character, an assertion or an item of a class is 1 and a count multiplies.
 const MAX_SIZE: usize = 2_000;
+
+/// Letters whose case only the younger of the two engines' Unicode tables knows.
+const YOUNG_LETTERS: [RangeInclusive<char>; 2] = ['\u{a7ce}'..='\u{a7d5}', '\u{16ea0}'..='\u{16ed3}'];
 
 type Parse<T> = Result<T, PatternError>;
 
@@ -73,13 +77,17 @@ impl Parser {
     }
 
     /// Writes a character so that it can only mean itself, in a class and outside of one.
-    pub(super) fn write_character(&mut self, character: char) {
+    pub(super) fn write_character(&mut self, character: char) -> Parse<()> {
+        if YOUNG_LETTERS.iter().any(|letters| letters.contains(&character)) {
+            return Err(self.error("a letter younger than Unicode 16"));
+        }
         if character.is_ascii_alphanumeric() || !character.is_ascii() {
             self.output.push(character);
         } else {
             // Writing to a String cannot fail.
             let _ = write!(self.output, "\\x{:02X}", u32::from(character));
         }
+        Ok(())
     }
 
     /// Alternatives up to the end of the group, which is left for the caller.
@@ -149,7 +157,7 @@ impl Parser {
                     self.output.push_str(class);
                 } else {
                     let character = self.escaped()?;
-                    self.write_character(character);
+                    self.write_character(character)?;
                 }
                 Ok(1)
             }
@@ -157,7 +165,7 @@ impl Parser {
             Some('{' | '}' | ']') => Err(self.error("a literal brace or bracket needs a backslash")),
             Some(character) => {
                 self.next += 1;
-                self.write_character(character);
+                self.write_character(character)?;
                 Ok(1)
             }
             None => Err(self.error("unexpected end")),
