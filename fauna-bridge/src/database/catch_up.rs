@@ -1,0 +1,73 @@
+//! The one query that keeps the bridge up to date.
+//!
+//! It returns every environment, and for those that moved the payload and the keys. One statement, prepared, on an open
+//! connection: a commit reaches the bridge one round trip after its notification (heads, changes and keys apart would be
+//! three, `BEGIN` and `COMMIT` two more). The session reads in REPEATABLE READ, so all of it is one snapshot.
+
+use std::sync::Arc;
+
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row, Statement};
+use uuid::Uuid;
+
+use crate::fleet::{EnvironmentReading, Moved};
+use crate::position::Position;
+
+/// `$1`, `$2`, `$3`: environment, epoch and revision of what the reader knows. What it does not know is new to it, and
+/// `fauna.changes` answers a NULL epoch with the whole.
+const CATCH_UP: &str = "
+SELECT h.environment_key,
+       moved.payload::text,
+       CASE WHEN moved.payload IS NOT NULL THEN ARRAY(
+           SELECT d.key FROM fauna.documents AS d
+            WHERE d.environment_key = h.environment_key AND d.kind = 'sdk_key' AND d.doc IS NOT NULL
+            ORDER BY d.key) END,
+       CASE WHEN moved.payload IS NOT NULL THEN ARRAY(
+           SELECT d.doc::text FROM fauna.documents AS d
+            WHERE d.environment_key = h.environment_key AND d.kind = 'sdk_key' AND d.doc IS NOT NULL
+            ORDER BY d.key) END
+  FROM fauna.heads AS h
+  LEFT JOIN unnest($1, $2, $3) AS known (environment_key, epoch, revision)
+    ON known.environment_key = h.environment_key
+  CROSS JOIN LATERAL (
+      SELECT CASE WHEN (h.epoch, h.revision) IS DISTINCT FROM (known.epoch, known.revision)
+                  THEN fauna.changes(h.environment_key, known.epoch, coalesce(known.revision, 0)) END
+      OFFSET 0) AS moved (payload)
+ ORDER BY h.environment_key";
+
+/// The prepared query.
+pub struct CatchUp(Statement);
+
+impl CatchUp {
+    /// Prepares it, which also checks that everything it needs is there and permitted.
+    pub async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
+        let types = [Type::TEXT_ARRAY, Type::UUID_ARRAY, Type::INT8_ARRAY];
+        Ok(Self(client.prepare_typed(CATCH_UP, &types).await?))
+    }
+
+    /// Reads all environments, with the new state of those that are not at their `known` position.
+    pub async fn read(
+        &self,
+        client: &Client,
+        known: &[(Arc<str>, Position)],
+    ) -> Result<Vec<EnvironmentReading>, tokio_postgres::Error> {
+        let keys: Vec<&str> = known.iter().map(|(key, _)| &**key).collect();
+        let epochs: Vec<Uuid> = known.iter().map(|(_, position)| position.epoch).collect();
+        let revisions: Vec<i64> = known.iter().map(|(_, position)| position.revision).collect();
+        let rows = client.query(&self.0, &[&keys, &epochs, &revisions]).await?;
+        rows.iter().map(reading).collect()
+    }
+}
+
+fn reading(row: &Row) -> Result<EnvironmentReading, tokio_postgres::Error> {
+    let key: &str = row.try_get(0)?;
+    let moved = match row.try_get::<_, Option<String>>(1)? {
+        None => None,
+        Some(payload) => {
+            let ids: Vec<String> = row.try_get(2)?;
+            let documents: Vec<String> = row.try_get(3)?;
+            Some(Moved { payload, keys: ids.into_iter().zip(documents).collect() })
+        }
+    };
+    Ok(EnvironmentReading { key: key.into(), moved })
+}

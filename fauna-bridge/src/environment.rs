@@ -1,0 +1,299 @@
+//! One environment as the bridge holds it: where it stands in the log, its documents, its keys, and the patches that led
+//! here.
+//!
+//! The follower is the only writer. A connection keeps a [`Position`] and asks [`Environment::after`] what comes next, both when it
+//! resumes and while it is live, so there is one code path from a position to bytes and no queue per connection.
+
+mod replay;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fauna_core::{Ruleset, RulesetError};
+use parking_lot::{Mutex, RwLock};
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+
+use crate::documents::{Changes, Document, Documents, Payload};
+use crate::event::Event;
+use crate::position::Position;
+use crate::sdk_key::{KeyRing, PresentedKey, SdkKey};
+use replay::{ChangedKeys, Cover, Replay};
+
+pub use replay::ReplayLimits;
+
+/// Why a payload from the database was not applied. The environment is unchanged.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// It is not what `fauna.changes` returns.
+    #[error("unreadable payload: {0}")]
+    Payload(#[from] serde_json::Error),
+    /// Its documents have no usable shape.
+    #[error(transparent)]
+    Ruleset(#[from] RulesetError),
+    /// It is for another environment or does not build on what is held.
+    #[error("payload does not follow {0}")]
+    OutOfOrder(Position),
+}
+
+/// A document that the engine cannot compile.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BrokenDocument {
+    /// `flag` or `audience`.
+    pub kind: &'static str,
+    /// Its key.
+    pub key: Arc<str>,
+    /// Where in it, and what is wrong there.
+    pub reason: String,
+}
+
+/// What a connection at some position gets next.
+#[derive(Debug)]
+pub enum Step {
+    /// Nothing: it is up to date.
+    Current,
+    /// This event.
+    Send(Event),
+    /// It stands in this epoch, but before what is kept.
+    Behind,
+    /// It stands in another epoch or in the future: this bridge cannot tell who is right.
+    Elsewhere,
+}
+
+/// One environment.
+pub struct Environment {
+    key: Arc<str>,
+    state: RwLock<State>,
+    // Bumped after every change of `state`; the value means nothing. Closed when the environment is gone.
+    changed: watch::Sender<u64>,
+}
+
+struct State {
+    position: Position,
+    flags: Documents,
+    audiences: Documents,
+    ruleset: Ruleset,
+    keys: KeyRing,
+    replay: Replay,
+    // Built when first asked for: a commit that nobody fetches whole costs no serialisation of the whole.
+    put: Mutex<Option<Event>>,
+    removed: bool,
+}
+
+impl Environment {
+    /// An environment from a first `put` (JSON text) and its keys.
+    ///
+    /// # Errors
+    /// The payload is unusable.
+    pub fn try_new(put: &str, keys: KeyRing, limits: ReplayLimits) -> Result<Self, ApplyError> {
+        let changes: Changes = serde_json::from_str(put)?;
+        let key = Arc::clone(&changes.environment);
+        let position = changes.position();
+        if changes.from.is_some() {
+            return Err(ApplyError::OutOfOrder(position));
+        }
+        let ruleset = Ruleset::from_put(&serde_json::from_str(put)?)?;
+        let state = State {
+            position,
+            flags: present(changes.flags),
+            audiences: present(changes.audiences),
+            ruleset,
+            keys,
+            replay: Replay::new(limits),
+            put: Mutex::new(None),
+            removed: false,
+        };
+        Ok(Self { key, state: RwLock::new(state), changed: watch::Sender::new(0) })
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &Arc<str> {
+        &self.key
+    }
+
+    /// Where it stands.
+    pub fn position(&self) -> Position {
+        self.state.read().position
+    }
+
+    /// Wakes its holder after every change; read the state again then.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Applies what `fauna.changes` returned (JSON text) together with the keys read in the same snapshot, and
+    /// wakes everybody.
+    ///
+    /// # Errors
+    /// The payload is unusable; nothing has changed then.
+    pub fn apply(&self, payload: &str, keys: KeyRing) -> Result<Position, ApplyError> {
+        let changes: Changes = serde_json::from_str(payload)?;
+        let documents: serde_json::Value = serde_json::from_str(payload)?;
+        let position = changes.position();
+        {
+            let mut state = self.state.write();
+            if changes.environment != self.key {
+                return Err(ApplyError::OutOfOrder(state.position));
+            }
+            match changes.from {
+                None => state.replace(changes, &documents)?,
+                Some(from) => state.patch(from, changes, &documents)?,
+            }
+            state.keys = keys;
+        }
+        self.wake();
+        Ok(position)
+    }
+
+    /// The environment no longer exists: everybody is told to go.
+    pub fn remove(&self) {
+        self.state.write().removed = true;
+        self.wake();
+    }
+
+    fn wake(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Whether [`Self::remove`] was called.
+    pub fn is_removed(&self) -> bool {
+        self.state.read().removed
+    }
+
+    /// The registered key for a presented one.
+    pub fn find_key(&self, presented: &PresentedKey) -> Option<SdkKey> {
+        self.state.read().keys.find(presented).cloned()
+    }
+
+    /// The key with this id, as it is now.
+    pub fn key_by_id(&self, id: &str) -> Option<SdkKey> {
+        self.state.read().keys.get(id).cloned()
+    }
+
+    /// The whole, as an event. Built once per revision.
+    ///
+    /// # Errors
+    /// See [`Event::try_new`].
+    pub fn put(&self) -> Result<Event, ApplyError> {
+        let state = self.state.read();
+        let mut put = state.put.lock();
+        if let Some(event) = &*put {
+            return Ok(event.clone());
+        }
+        let event = Event::try_new(&state.payload(&self.key, None, &state.flags, &state.audiences))?;
+        *put = Some(event.clone());
+        Ok(event)
+    }
+
+    /// What a reader at `position` gets next.
+    ///
+    /// # Errors
+    /// See [`Event::try_new`].
+    pub fn after(&self, position: Position) -> Result<Step, ApplyError> {
+        let state = self.state.read();
+        if state.position == position {
+            return Ok(Step::Current);
+        }
+        if state.position.epoch != position.epoch || state.position.revision < position.revision {
+            return Ok(Step::Elsewhere);
+        }
+        Ok(match state.replay.after(position.revision) {
+            Cover::Newest(event) => Step::Send(event),
+            Cover::Merge(keys) => {
+                let (flags, audiences) = state.documents_of(keys);
+                let payload = state.payload(&self.key, Some(position.revision), &flags, &audiences);
+                Step::Send(Event::try_new(&payload)?)
+            }
+            Cover::Lost => Step::Behind,
+        })
+    }
+
+    /// Every document that does not compile. Its flag evaluates to an error everywhere; the others are unaffected.
+    pub fn broken_documents(&self) -> Vec<BrokenDocument> {
+        let state = self.state.read();
+        let flags = state.ruleset.flags().filter_map(|flag| Some(("flag", flag.key(), flag.error()?)));
+        let audiences = state
+            .ruleset
+            .audiences()
+            .filter_map(|audience| Some(("audience", audience.key(), audience.error()?)));
+        let broken = flags.chain(audiences).map(|(kind, key, error)| BrokenDocument {
+            kind,
+            key: key.into(),
+            reason: error.to_string(),
+        });
+        broken.collect()
+    }
+}
+
+impl State {
+    fn replace(&mut self, changes: Changes, documents: &serde_json::Value) -> Result<(), ApplyError> {
+        self.ruleset = Ruleset::from_put(documents)?;
+        self.position = changes.position();
+        self.flags = present(changes.flags);
+        self.audiences = present(changes.audiences);
+        self.replay.clear();
+        *self.put.get_mut() = None;
+        Ok(())
+    }
+
+    fn patch(
+        &mut self,
+        from: i64,
+        changes: Changes,
+        documents: &serde_json::Value,
+    ) -> Result<(), ApplyError> {
+        let after = changes.position();
+        if self.position != (Position { epoch: after.epoch, revision: from }) || after.revision <= from {
+            return Err(ApplyError::OutOfOrder(self.position));
+        }
+        let event = Event::try_new(&changes.payload())?;
+        self.ruleset.apply(documents)?;
+        self.position = after;
+        let flags = merge(&mut self.flags, changes.flags);
+        let audiences = merge(&mut self.audiences, changes.audiences);
+        self.replay.push(from, event, flags, audiences);
+        *self.put.get_mut() = None;
+        Ok(())
+    }
+
+    fn payload<'a, D>(
+        &self,
+        environment: &'a str,
+        from: Option<i64>,
+        flags: &'a BTreeMap<Arc<str>, D>,
+        audiences: &'a BTreeMap<Arc<str>, D>,
+    ) -> Payload<'a, D> {
+        let Position { epoch, revision } = self.position;
+        Payload { environment, epoch, from, revision, flags, audiences }
+    }
+
+    fn documents_of(&self, keys: ChangedKeys) -> (Patch, Patch) {
+        let pick = |keys: std::collections::BTreeSet<Arc<str>>, all: &Documents| {
+            keys.into_iter().map(|key| (Arc::clone(&key), all.get(&key).cloned())).collect()
+        };
+        (pick(keys.flags, &self.flags), pick(keys.audiences, &self.audiences))
+    }
+}
+
+/// Documents to write, where `None` is a deletion.
+type Patch = BTreeMap<Arc<str>, Option<Document>>;
+
+fn present(documents: BTreeMap<Arc<str>, Option<Box<RawValue>>>) -> Documents {
+    documents.into_iter().filter_map(|(key, document)| Some((key, Arc::from(document?)))).collect()
+}
+
+/// Writes changed documents into the present ones, and returns which keys changed.
+fn merge(into: &mut Documents, changes: BTreeMap<Arc<str>, Option<Box<RawValue>>>) -> Vec<Arc<str>> {
+    let mut keys = Vec::with_capacity(changes.len());
+    for (key, document) in changes {
+        match document {
+            Some(document) => drop(into.insert(Arc::clone(&key), Arc::from(document))),
+            None => drop(into.remove(&key)),
+        }
+        keys.push(key);
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests;

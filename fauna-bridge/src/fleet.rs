@@ -1,0 +1,140 @@
+//! All environments of the database, and who may read them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::RwLock;
+
+use crate::environment::{ApplyError, Environment, ReplayLimits};
+use crate::position::Position;
+use crate::sdk_key::{BrokenKey, KeyRing, PresentedKey, SdkKey};
+
+/// What a catch-up read about one environment.
+#[derive(Debug)]
+pub struct EnvironmentReading {
+    /// Its key.
+    pub key: Arc<str>,
+    /// Only if it moved since what the reader knew: the payload of `fauna.changes` and the keys of the same snapshot.
+    pub moved: Option<Moved>,
+}
+
+/// The new state of an environment that moved.
+#[derive(Debug)]
+pub struct Moved {
+    /// JSON text of a patch or a put.
+    pub payload: String,
+    /// SDK key documents as (id, JSON text).
+    pub keys: Vec<(String, String)>,
+}
+
+/// What applying a reading did, for whoever observes.
+#[derive(Debug)]
+pub enum FleetChange {
+    /// An environment is new here.
+    Added(Arc<str>, Position),
+    /// An environment went from one position to another; the epoch may differ.
+    Moved { environment: Arc<str>, from: Position, to: Position },
+    /// An environment is gone.
+    Removed(Arc<str>),
+    /// A payload could not be applied; the environment stays where it was and must be read whole.
+    Failed(Arc<str>, ApplyError),
+    /// A key document is unusable.
+    BrokenKey(Arc<str>, BrokenKey),
+}
+
+/// Why a presented key opens nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRefusal {
+    /// The keys were never loaded, so nobody can say.
+    NotLoaded,
+    /// No environment has it.
+    Unknown,
+}
+
+/// The environments by key.
+pub struct Fleet {
+    limits: ReplayLimits,
+    environments: RwLock<BTreeMap<Arc<str>, Arc<Environment>>>,
+    loaded: AtomicBool,
+}
+
+impl Fleet {
+    /// Knows nothing yet.
+    pub fn new(limits: ReplayLimits) -> Self {
+        Self { limits, environments: RwLock::default(), loaded: AtomicBool::new(false) }
+    }
+
+    /// Whether the database has been read whole at least once.
+    pub fn is_loaded(&self) -> bool {
+        self.loaded.load(Ordering::Acquire)
+    }
+
+    /// The environments, in key order.
+    pub fn environments(&self) -> Vec<Arc<Environment>> {
+        self.environments.read().values().cloned().collect()
+    }
+
+    /// The environment with this key.
+    pub fn environment(&self, key: &str) -> Option<Arc<Environment>> {
+        self.environments.read().get(key).cloned()
+    }
+
+    /// Finds who a key belongs to. Whether it is still valid is the caller's next question.
+    ///
+    /// # Errors
+    /// Nobody has it, or nobody can know yet.
+    pub fn find_key(&self, presented: &PresentedKey) -> Result<(Arc<Environment>, SdkKey), KeyRefusal> {
+        let environments = self.environments.read();
+        let found = environments.values().find_map(|environment| {
+            environment.find_key(presented).map(|key| (Arc::clone(environment), key))
+        });
+        let missing = if self.is_loaded() { KeyRefusal::Unknown } else { KeyRefusal::NotLoaded };
+        found.ok_or(missing)
+    }
+
+    /// Takes over a reading of *all* environments: what is not in it is gone. Every connection of a changed
+    /// environment is woken at once, before the next environment is looked at.
+    pub fn apply(&self, readings: Vec<EnvironmentReading>) -> Vec<FleetChange> {
+        let mut changes = Vec::new();
+        let mut present = BTreeSet::new();
+        for reading in readings {
+            present.insert(Arc::clone(&reading.key));
+            if let Some(moved) = reading.moved {
+                self.move_environment(reading.key, &moved, &mut changes);
+            }
+        }
+        self.environments.write().retain(|key, environment| {
+            let stays = present.contains(key);
+            if !stays {
+                environment.remove();
+                changes.push(FleetChange::Removed(Arc::clone(key)));
+            }
+            stays
+        });
+        self.loaded.store(true, Ordering::Release);
+        changes
+    }
+
+    fn move_environment(&self, key: Arc<str>, moved: &Moved, changes: &mut Vec<FleetChange>) {
+        let documents = moved.keys.iter().map(|(id, document)| (id.as_str(), document.as_str()));
+        let (ring, broken) = KeyRing::read(documents);
+        let change = match self.environment(&key) {
+            Some(environment) => {
+                let from = environment.position();
+                environment.apply(&moved.payload, ring).map(|to| FleetChange::Moved {
+                    environment: Arc::clone(&key),
+                    from,
+                    to,
+                })
+            }
+            None => Environment::try_new(&moved.payload, ring, self.limits).map(|environment| {
+                let position = environment.position();
+                self.environments.write().insert(Arc::clone(&key), Arc::new(environment));
+                FleetChange::Added(Arc::clone(&key), position)
+            }),
+        };
+        changes.extend(broken.into_iter().map(|broken| FleetChange::BrokenKey(Arc::clone(&key), broken)));
+        changes.push(change.unwrap_or_else(|error| FleetChange::Failed(key, error)));
+    }
+}

@@ -1,0 +1,192 @@
+//! Keeps the fleet at what the database says, for ever.
+//!
+//! LISTEN first, then read everything; from then on read again whenever something is announced, and every few
+//! seconds whether or not (a notification can be lost, a trigger disabled, a restore silent). After any trouble a new session
+//! begins the same way, because everything may have been missed meanwhile.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use crate::backoff::Backoff;
+use crate::database::{Database, DatabaseError, Session};
+use crate::environment::BrokenDocument;
+use crate::fleet::{Fleet, FleetChange};
+use crate::health::Health;
+use crate::observation::{Observation, Observer};
+
+/// A session that lived this long was healthy: the next loss starts over with an immediate attempt.
+const HEALTHY_AFTER: Duration = Duration::from_secs(10);
+
+/// How often, and how patiently.
+#[derive(Clone, Copy, Debug)]
+pub struct FollowerOptions {
+    /// Time between two safety-net readings.
+    pub resync_interval: Duration,
+    /// The wait after the second failed attempt in a row; doubles from there.
+    pub reconnect_base: Duration,
+    /// The longest wait between attempts.
+    pub reconnect_max: Duration,
+}
+
+/// Lets others ask for a reading and wait for it.
+#[derive(Default)]
+pub struct Readings {
+    wanted: Notify,
+    // The number of readings begun, and the number of the last that succeeded.
+    begun: watch::Sender<u64>,
+    done: watch::Sender<u64>,
+}
+
+impl Readings {
+    /// Asks for a reading that begins from now on, and returns once it succeeded. Cancel it freely.
+    pub async fn fresh(&self) {
+        let begun = *self.begun.borrow();
+        let mut done = self.done.subscribe();
+        self.wanted.notify_one();
+        // The sender lives as long as `self`, so this cannot fail.
+        let _ = done.wait_for(|done| *done > begun).await;
+    }
+
+    fn begin(&self) -> u64 {
+        self.begun.send_modify(|begun| *begun += 1);
+        *self.begun.borrow()
+    }
+}
+
+/// The task that follows the database.
+pub struct Follower {
+    /// Where to read.
+    pub database: Database,
+    /// How often.
+    pub options: FollowerOptions,
+    /// What to keep up to date.
+    pub fleet: Arc<Fleet>,
+    /// Whom to tell about the connection.
+    pub health: Arc<Health>,
+    /// Whom to tell about everything else.
+    pub observer: Arc<Observer>,
+    /// Who asks for readings.
+    pub readings: Arc<Readings>,
+}
+
+/// What the running session knows beyond the fleet.
+struct Progress {
+    // Environments whose last payload could not be applied: they are read whole next time.
+    distrusted: HashSet<Arc<str>>,
+    broken: HashMap<Arc<str>, BTreeSet<BrokenDocument>>,
+    last_success: Instant,
+}
+
+impl Follower {
+    /// Runs until dropped.
+    pub async fn run(self) {
+        let mut backoff = Backoff::new(self.options.reconnect_base, self.options.reconnect_max);
+        let mut progress =
+            Progress { distrusted: HashSet::new(), broken: HashMap::new(), last_success: Instant::now() };
+        loop {
+            let started = Instant::now();
+            let error = self.session(&mut progress).await;
+            if progress.last_success > started && started.elapsed() > HEALTHY_AFTER {
+                backoff.reset();
+            }
+            let wait = backoff.wait();
+            // The first failure after a healthy session may be a hiccup that the immediate second attempt heals.
+            if backoff.failures() > 1 && self.health.lost_touch(progress.last_success) {
+                self.observer.observe(&Observation::BecameStale);
+            }
+            self.observer.observe(&Observation::SessionFailed { error: &error, retry_in: wait });
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// One session, from connecting to its end.
+    async fn session(&self, progress: &mut Progress) -> DatabaseError {
+        let (session, mut connections) = match Session::open(&self.database).await {
+            Ok(opened) => opened,
+            Err(error) => return error,
+        };
+        self.observer.observe(&Observation::SessionOpened);
+        tokio::select! {
+            biased;
+            Err(error) = self.follow(&session, progress) => error,
+            lost = connections.drive() => lost,
+        }
+    }
+
+    async fn follow(
+        &self,
+        session: &Session,
+        progress: &mut Progress,
+    ) -> Result<std::convert::Infallible, DatabaseError> {
+        let mut noticed = None;
+        loop {
+            self.catch_up(session, progress, noticed).await?;
+            noticed = tokio::select! {
+                () = session.announced(|news| !news.is_known_to(self.position_of(news.environment()))) => Some(Instant::now()),
+                () = self.readings.wanted.notified() => None,
+                () = tokio::time::sleep(self.options.resync_interval) => {
+                    session.probe().await?;
+                    None
+                }
+            };
+        }
+    }
+
+    fn position_of(&self, environment: &str) -> Option<crate::position::Position> {
+        self.fleet.environment(environment).map(|environment| environment.position())
+    }
+
+    async fn catch_up(
+        &self,
+        session: &Session,
+        progress: &mut Progress,
+        noticed: Option<Instant>,
+    ) -> Result<(), DatabaseError> {
+        let number = self.readings.begin();
+        let environments = self.fleet.environments().into_iter();
+        let known: Vec<_> = environments
+            .filter(|environment| !progress.distrusted.contains(environment.key()))
+            .map(|environment| (Arc::clone(environment.key()), environment.position()))
+            .collect();
+        let readings = session.catch_up(&known).await?;
+        progress.distrusted.clear();
+        let changes = self.fleet.apply(readings);
+        progress.last_success = Instant::now();
+        self.readings.done.send_replace(number);
+        for change in &changes {
+            if let FleetChange::Added(environment, _) | FleetChange::Moved { environment, .. } = change {
+                self.report_broken(environment, progress);
+            }
+            if let FleetChange::Failed(environment, _) = change {
+                progress.distrusted.insert(Arc::clone(environment));
+            }
+            self.observer.observe(&Observation::FleetChanged(change));
+        }
+        if let Some(noticed) = noticed.filter(|_| !changes.is_empty()) {
+            self.observer.observe(&Observation::Broadcast { after: noticed.elapsed() });
+        }
+        if let Some(stale_for) = self.health.in_touch() {
+            self.observer.observe(&Observation::CaughtUp { stale_for });
+        }
+        Ok(())
+    }
+
+    /// Names every document that does not compile, once for each way in which it does not.
+    fn report_broken(&self, environment: &Arc<str>, progress: &mut Progress) {
+        let Some(broken) =
+            self.fleet.environment(environment).map(|environment| environment.broken_documents())
+        else {
+            return;
+        };
+        let broken: BTreeSet<_> = broken.into_iter().collect();
+        let known = progress.broken.entry(Arc::clone(environment)).or_default();
+        for document in broken.difference(known) {
+            self.observer.observe(&Observation::DocumentBroken { environment, document });
+        }
+        *known = broken;
+    }
+}

@@ -1,0 +1,142 @@
+//! Errors as clients see them: RFC 9457 problem documents with a stable `code`. `docs/bridge.md` lists them all.
+
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Bridge;
+use crate::observation::Observation;
+
+/// Every way to refuse a request. A client branches on [`ProblemCode::name`], never on words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProblemCode {
+    /// No `Authorization` header.
+    KeyMissing,
+    /// Not a bearer token, or one that is no SDK key.
+    KeyMalformed,
+    /// No environment has this key.
+    KeyUnknown,
+    /// The key was revoked.
+    KeyRevoked,
+    /// The key expired.
+    KeyExpired,
+    /// A client key where a server key is needed.
+    KeyKind,
+    /// `?since=` is not a position.
+    SinceMalformed,
+    /// No such endpoint.
+    NotFound,
+    /// Another method.
+    MethodNotAllowed,
+    /// PostgreSQL has not been read yet, so nobody can say which keys there are.
+    NotLoaded,
+    /// The process is about to end.
+    Draining,
+    /// A defect.
+    Internal,
+}
+
+impl ProblemCode {
+    /// The code in the document, in the log and in the metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::KeyMissing => "key_missing",
+            Self::KeyMalformed => "key_malformed",
+            Self::KeyUnknown => "key_unknown",
+            Self::KeyRevoked => "key_revoked",
+            Self::KeyExpired => "key_expired",
+            Self::KeyKind => "key_kind",
+            Self::SinceMalformed => "since_malformed",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::NotLoaded => "not_loaded",
+            Self::Draining => "draining",
+            Self::Internal => "internal",
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::KeyMissing
+            | Self::KeyMalformed
+            | Self::KeyUnknown
+            | Self::KeyRevoked
+            | Self::KeyExpired => StatusCode::UNAUTHORIZED,
+            Self::KeyKind => StatusCode::FORBIDDEN,
+            Self::SinceMalformed => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotLoaded | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::KeyMissing => "send an SDK key as Authorization: Bearer fauna_sk_…",
+            Self::KeyMalformed => "the Authorization header is not Bearer and an SDK key",
+            Self::KeyUnknown => "no environment has this SDK key",
+            Self::KeyRevoked => "this SDK key was revoked",
+            Self::KeyExpired => "this SDK key has expired",
+            Self::KeyKind => "this endpoint needs a server key, and this is a client key",
+            Self::SinceMalformed => "since is written epoch:revision, as in an event's id",
+            Self::NotFound => "there is no such endpoint",
+            Self::MethodNotAllowed => "this endpoint does not know this method",
+            Self::NotLoaded => "the bridge has not reached PostgreSQL yet",
+            Self::Draining => "this process is about to end; another connection reaches the next one",
+            Self::Internal => "the bridge failed; its log says more",
+        }
+    }
+}
+
+/// A refusal, as a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    code: ProblemCode,
+}
+
+impl Problem {
+    /// Refuses for this reason.
+    pub fn new(code: ProblemCode) -> Self {
+        Self { code }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.code.status();
+        let body = serde_json::json!({
+            "title": status.canonical_reason(),
+            "status": status.as_u16(),
+            "code": self.code.name(),
+            "detail": self.code.words(),
+        });
+        let mut response = (status, body.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        // So that `observe` sees which problem it was.
+        response.extensions_mut().insert(self.code);
+        response
+    }
+}
+
+/// Middleware: counts refusals in the one place that all of them pass.
+pub async fn observe(State(bridge): State<Bridge>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if let Some(&code) = response.extensions().get::<ProblemCode>() {
+        bridge.streams.observer.observe(&Observation::Refused { code });
+    }
+    response
+}

@@ -1,0 +1,31 @@
+//! The executable: parses the command line, sets up the log, runs the command.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use fauna_bridge::options::{Cli, Command, LogFormat};
+use fauna_bridge::serve::serve;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let Cli { command: Command::Serve(options) } = Cli::parse();
+    start_log(options.log_format);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match runtime.block_on(serve(&options)) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            tracing::error!(%error, "cannot start");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    let log = tracing_subscriber::fmt().with_env_filter(filter);
+    match format {
+        LogFormat::Json => log.json().init(),
+        LogFormat::Pretty => log.init(),
+    }
+}

@@ -1,0 +1,88 @@
+//! What an observation means to a person who reads the log.
+//!
+//! Transitions are lines at `info` and above; what happens with every commit or connection is `debug`. A failure that repeats is
+//! one `warn` and then `debug` until its words change or it is over, so that an outage of a day is not a day of warnings.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tracing::{debug, error, info, warn};
+
+use super::Observation;
+use crate::fleet::FleetChange;
+
+/// Remembers what was said last, to say it once.
+#[derive(Default)]
+pub struct Log {
+    last_failure: Mutex<Option<String>>,
+}
+
+impl Log {
+    /// Writes what is worth a line.
+    pub fn write(&self, observation: &Observation<'_>) {
+        match observation {
+            Observation::Listening { address } => info!(%address, "listening"),
+            Observation::AcceptFailed { error } => {
+                self.failure("cannot accept connections", &error.to_string(), None);
+            }
+            Observation::Draining => info!("draining"),
+            Observation::Stopped { unfinished: false } => info!("stopped"),
+            Observation::Stopped { unfinished: true } => warn!("stopped with connections still open"),
+
+            Observation::SessionOpened => debug!("connected to PostgreSQL"),
+            Observation::SessionFailed { error, retry_in } => {
+                self.failure("no connection to PostgreSQL", &error.to_string(), Some(*retry_in));
+            }
+            Observation::BecameStale => warn!("serving the last known state, which may be stale"),
+            Observation::CaughtUp { stale_for } => {
+                *self.last_failure.lock() = None;
+                info!(stale_ms = milliseconds(*stale_for), "in touch with PostgreSQL");
+            }
+            Observation::FleetChanged(change) => fleet_change(change),
+            Observation::DocumentBroken { environment, document } => {
+                error!(environment, kind = document.kind, key = %document.key, reason = document.reason, "broken document");
+            }
+            Observation::Broadcast { after } => {
+                debug!(micros = u64::try_from(after.as_micros()).ok(), "broadcast");
+            }
+
+            Observation::StreamOpened { environment } => debug!(environment, "stream opened"),
+            Observation::StreamStarted { by } => debug!(by = by.name(), "stream started"),
+            Observation::StreamClosed { environment, reason, lived } => {
+                debug!(environment, reason = reason.name(), lived_ms = milliseconds(*lived), "stream closed");
+            }
+            Observation::ResumeFailed { error } => debug!(%error, "no patch from the log"),
+            Observation::Refused { code } => debug!(code = code.name(), "refused"),
+        }
+    }
+
+    fn failure(&self, what: &'static str, words: &str, retry_in: Option<Duration>) {
+        let retry_ms = retry_in.map(milliseconds);
+        let mut last = self.last_failure.lock();
+        if last.as_deref() == Some(words) {
+            debug!(error = words, retry_ms, "{what}");
+        } else {
+            warn!(error = words, retry_ms, "{what}");
+            *last = Some(words.to_owned());
+        }
+    }
+}
+
+fn fleet_change(change: &FleetChange) {
+    match change {
+        FleetChange::Added(environment, position) => info!(%environment, %position, "environment added"),
+        FleetChange::Moved { environment, from, to } if from.epoch == to.epoch => {
+            debug!(%environment, from = from.revision, revision = to.revision, "environment moved");
+        }
+        FleetChange::Moved { environment, to, .. } => info!(%environment, position = %to, "new epoch"),
+        FleetChange::Removed(environment) => info!(%environment, "environment removed"),
+        FleetChange::Failed(environment, error) => error!(%environment, %error, "payload not applied"),
+        FleetChange::BrokenKey(environment, key) => {
+            error!(%environment, key = %key.id, reason = %key.reason, "unusable SDK key document");
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

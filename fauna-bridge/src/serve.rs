@@ -1,0 +1,92 @@
+//! `fauna-bridge serve`: puts the parts together and runs them until a signal.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::database::{Database, DatabaseError, Resumer};
+use crate::fleet::Fleet;
+use crate::follower::{Follower, Readings};
+use crate::health::Health;
+use crate::http::{Bridge, router};
+use crate::observation::Observer;
+use crate::options::ServeOptions;
+use crate::server::Server;
+use crate::stream::StreamContext;
+
+/// Why the bridge did not start. Once it runs, it runs.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The connection string is unusable.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The address cannot be bound.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
+    /// Signals cannot be caught.
+    #[error("cannot catch signals: {0}")]
+    Signals(#[source] io::Error),
+}
+
+/// Runs the bridge until SIGTERM or SIGINT. It listens before PostgreSQL was reached, so that probes are answered.
+///
+/// # Errors
+/// It cannot start.
+pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
+    let signals = Signals::catch().map_err(ServeError::Signals)?;
+    let database = Database::try_new(&options.database_url, options.database_timeout_ms)?;
+    let resumer = Resumer::try_new(&database)?;
+    let observer = Arc::new(Observer::default());
+    let health = Arc::new(Health::default());
+    let fleet = Arc::new(Fleet::new(options.replay()));
+    let readings = Arc::new(Readings::default());
+
+    let server = Server::bind(options.listen, options.server(), Arc::clone(&observer))
+        .await
+        .map_err(|error| ServeError::Listen { address: options.listen, error })?;
+    let follower = Follower {
+        database,
+        options: options.follower(),
+        fleet: Arc::clone(&fleet),
+        health: Arc::clone(&health),
+        observer: Arc::clone(&observer),
+        readings: Arc::clone(&readings),
+    };
+    let streams = StreamContext {
+        options: options.streams(),
+        resumer,
+        readings,
+        health: Arc::clone(&health),
+        observer,
+    };
+    let router = router(Bridge { fleet, streams: Arc::new(streams) });
+
+    let following = tokio::spawn(follower.run());
+    server.serve(router, &health, signals.received()).await;
+    following.abort();
+    Ok(())
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn received(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
