@@ -67,7 +67,9 @@ export function present(value: unknown): unknown {
       if (value === null) return undefined;
       if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value.toISOString();
       return value;
-    default:
+    case 'undefined':
+    case 'function':
+    case 'symbol':
       return undefined;
   }
 }

@@ -62,7 +62,7 @@ export function murmur3(text: string, prefix: Murmur3Prefix = EMPTY): number {
     }
     // The first byte of the sequence, then its continuation bytes, high bits first.
     const continuations = unit < 0x800 ? 1 : unit < 0x10000 ? 2 : 3;
-    let byte = LEADS[continuations - 1]! | (unit >> (6 * continuations));
+    let byte = ((0xff << (7 - continuations)) & 0xff) | (unit >> (6 * continuations));
     for (let left = continuations; ; left -= 1) {
       block |= byte << ((length & 3) << 3);
       length += 1;
@@ -77,8 +77,6 @@ export function murmur3(text: string, prefix: Murmur3Prefix = EMPTY): number {
   if ((length & 3) !== 0) hash ^= mixWord(block);
   return finish(hash ^ length);
 }
-
-const LEADS: readonly number[] = [0xc0, 0xe0, 0xf0];
 
 function mixWord(word: number): number {
   const mixed = Math.imul(word, C1);

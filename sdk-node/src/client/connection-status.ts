@@ -1,0 +1,83 @@
+/**
+ * What a client can honestly say about itself.
+ *
+ *     initializing ──first ruleset──► ready ◄──changes arrive again──► stale          close: any ──► closed
+ *                                           ──cut off for staleAfterMs,
+ *                                             or the server says that it is──►
+ *
+ * A client without a ruleset stays `initializing` however long it is cut off: `stale` means that there are values, of
+ * some age.
+ */
+import type { Runtime } from '../runtime.ts';
+
+export type ClientStatus = 'initializing' | 'ready' | 'stale' | 'closed';
+
+export interface StatusChange {
+  readonly status: ClientStatus;
+  readonly previous: ClientStatus;
+}
+
+export class ConnectionStatus {
+  readonly #runtime: Runtime;
+  readonly #staleAfterMs: number;
+  readonly #onChange: (change: StatusChange) => void;
+  #status: ClientStatus = 'initializing';
+  #isCutOff = true;
+  #staleTimer: unknown;
+
+  constructor(runtime: Runtime, staleAfterMs: number, onChange: (change: StatusChange) => void) {
+    this.#runtime = runtime;
+    this.#staleAfterMs = staleAfterMs;
+    this.#onChange = onChange;
+  }
+
+  get current(): ClientStatus {
+    return this.#status;
+  }
+
+  /** A ruleset is held. */
+  hasRuleset(): void {
+    if (this.#status !== 'initializing') return;
+    this.#set('ready');
+    if (this.#isCutOff) this.#startTimer();
+  }
+
+  /** Changes arrive; or they would, if the server itself were not cut off. */
+  live(isServerStale: boolean): void {
+    if (this.#status === 'closed') return;
+    this.#isCutOff = isServerStale;
+    this.#stopTimer();
+    if (this.#status !== 'initializing') this.#set(isServerStale ? 'stale' : 'ready');
+  }
+
+  /** Changes no longer arrive. */
+  interrupted(): void {
+    if (this.#status === 'closed') return;
+    this.#isCutOff = true;
+    if (this.#status === 'ready' && this.#staleTimer === undefined) this.#startTimer();
+  }
+
+  close(): void {
+    this.#stopTimer();
+    this.#set('closed');
+  }
+
+  #set(status: ClientStatus): void {
+    const previous = this.#status;
+    if (status === previous) return;
+    this.#status = status;
+    this.#onChange({ status, previous });
+  }
+
+  #startTimer(): void {
+    this.#staleTimer = this.#runtime.setTimeout(() => {
+      this.#staleTimer = undefined;
+      if (this.#status === 'ready') this.#set('stale');
+    }, this.#staleAfterMs);
+  }
+
+  #stopTimer(): void {
+    if (this.#staleTimer !== undefined) this.#runtime.clearTimeout(this.#staleTimer);
+    this.#staleTimer = undefined;
+  }
+}

@@ -1,0 +1,80 @@
+/** What `createClient` is told, checked and completed. */
+import { CONSOLE_LOGGER } from '../logger.ts';
+import type { Logger } from '../logger.ts';
+import { DEFAULT_RUNTIME } from '../runtime.ts';
+import type { Runtime } from '../runtime.ts';
+
+export interface ClientOptions {
+  /** Where the bridge is, for example `https://flags.example.com`. */
+  readonly url: string;
+  /** A server key (`fauna_sk_…`) of the environment to evaluate in. */
+  readonly key: string;
+  /** How long `createClient` waits for the first ruleset. 5 000 by default. */
+  readonly timeoutMs?: number;
+  /** How long changes may fail to arrive before the status is `stale`. 30 000 by default. */
+  readonly staleAfterMs?: number;
+  /** How long a connection may take to be answered. 10 000 by default. */
+  readonly connectTimeoutMs?: number;
+  /** How long the stream may be silent; the bridge sends a heartbeat every 15 s. 45 000 by default. */
+  readonly heartbeatTimeoutMs?: number;
+  /** Where warnings go; the console by default. */
+  readonly logger?: Logger;
+  /** Replacements for `fetch`, timers, clock and randomness: for tests and unusual environments. */
+  readonly runtime?: Partial<Runtime>;
+}
+
+export interface ResolvedOptions {
+  readonly url: string;
+  readonly key: string;
+  readonly timeoutMs: number;
+  readonly staleAfterMs: number;
+  readonly connectTimeoutMs: number;
+  readonly heartbeatTimeoutMs: number;
+  readonly logger: Logger;
+  readonly runtime: Runtime;
+}
+
+/** A timer of Node cannot be set for longer; it would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Throws a TypeError that names the option which cannot work. */
+export function resolveOptions(options: ClientOptions): ResolvedOptions {
+  return {
+    url: checkedUrl(options.url),
+    key: checkedKey(options.key),
+    timeoutMs: duration('timeoutMs', options.timeoutMs, 5000),
+    staleAfterMs: duration('staleAfterMs', options.staleAfterMs, 30_000),
+    connectTimeoutMs: duration('connectTimeoutMs', options.connectTimeoutMs, 10_000),
+    heartbeatTimeoutMs: duration('heartbeatTimeoutMs', options.heartbeatTimeoutMs, 45_000),
+    logger: options.logger ?? CONSOLE_LOGGER,
+    runtime: { ...DEFAULT_RUNTIME, ...options.runtime },
+  };
+}
+
+function checkedUrl(url: unknown): string {
+  if (typeof url !== 'string' || !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    throw new TypeError('the option url must be the http or https address of a Fauna bridge');
+  }
+  return url.replace(/\/+$/, '');
+}
+
+function checkedKey(key: unknown): string {
+  if (typeof key !== 'string' || !/^[\x21-\x7e]+$/.test(key)) {
+    throw new TypeError('the option key must be an SDK key: a text of visible ASCII characters');
+  }
+  if (key.startsWith('fauna_ck_')) {
+    throw new TypeError(
+      'the option key is a client key; evaluation in a server needs a server key (fauna_sk_…)',
+    );
+  }
+  return key;
+}
+
+/** Checks a duration; also for those given to methods. */
+export function duration(name: string, value: number | undefined, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'number' || !(value >= 0 && value <= MAX_TIMER_MS)) {
+    throw new TypeError(`the option ${name} must be a number of milliseconds from 0 to ${MAX_TIMER_MS}`);
+  }
+  return value;
+}

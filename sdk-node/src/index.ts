@@ -1,0 +1,16 @@
+/** `@fauna-flags/node`: feature flags that live in PostgreSQL, evaluated in process. */
+export { createClient } from './client/create-client.ts';
+export type { ClientEvents, FaunaClient } from './client/client.ts';
+export type { ClientOptions } from './client/options.ts';
+export type { ClientStatus, StatusChange } from './client/connection-status.ts';
+export type { ErrorCode, EvaluationDetails, FlagMetadata } from './client/details.ts';
+export type { EvaluatedFlags } from './client/evaluator.ts';
+export type { Listener } from './client/emitter.ts';
+export type { ContextValue, EvaluationContext } from './evaluator/context.ts';
+export type { Reason } from './evaluator/evaluation.ts';
+export type { JsonObject, JsonValue } from './evaluator/json-value.ts';
+export { FaunaError } from './fauna-error.ts';
+export type { FaunaErrorCode } from './fauna-error.ts';
+export type { Logger } from './logger.ts';
+export type { Runtime } from './runtime.ts';
+export type { RulesetChange } from './source/ruleset-store.ts';

@@ -1,0 +1,45 @@
+/** Puts what can go wrong with a request into the client's own words. */
+import { FaunaError } from '../../fauna-error.ts';
+
+/** No server's Retry-After keeps a client away for longer. */
+const MAX_RETRY_AFTER_MS = 5 * 60_000;
+
+/** Why this answer is no stream; undefined if it is one. */
+export function errorOfResponse(response: Response): FaunaError | undefined {
+  const { status } = response;
+  if (status === 401) {
+    return new FaunaError('UNAUTHORIZED', 'the SDK key is unknown, revoked or expired', { status });
+  }
+  if (status === 403) {
+    return new FaunaError('FORBIDDEN', 'the SDK key may not read rulesets: a server key is needed', {
+      status,
+    });
+  }
+  if (status !== 200) return new FaunaError('BAD_RESPONSE', `the server answered ${status}`, { status });
+  const type = response.headers.get('content-type') ?? '';
+  if (/^text\/event-stream\b/i.test(type)) return undefined;
+  return new FaunaError('BAD_RESPONSE', 'the answer is no event stream; is the URL the bridge’s?', {
+    status,
+  });
+}
+
+/** What a failed request or a broken stream threw. */
+export function errorOfException(cause: unknown): FaunaError {
+  if (cause instanceof FaunaError) return cause;
+  return new FaunaError('DISCONNECTED', `the connection failed: ${reasonOf(cause)}`, { cause });
+}
+
+/** `fetch` says "fetch failed" and puts what happened into its cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  const inner = error.cause as { readonly code?: unknown } | undefined;
+  return typeof inner?.code === 'string' ? inner.code : error.message;
+}
+
+/** The wait a `Retry-After` header asks for, in seconds or as a date; 0 without one. */
+export function retryAfterMs(headers: Headers, now: number): number {
+  const value = headers.get('retry-after')?.trim();
+  if (value === undefined || value === '') return 0;
+  const delayMs = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
+  return Number.isNaN(delayMs) ? 0 : Math.min(Math.max(delayMs, 0), MAX_RETRY_AFTER_MS);
+}

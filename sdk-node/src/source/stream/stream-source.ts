@@ -1,0 +1,258 @@
+/**
+ * Keeps one stream of documents open, for as long as the client lives.
+ *
+ *             start                 answer is a stream
+ *      idle ────────► connecting ───────────────────────► streaming
+ *                      ▲      │                                │
+ *          timer fires │      │ refused, failed, timed out     │ ended, silent, unusable
+ *                      │      ▼                                │
+ *                      waiting ◄───────────────────────────────┘            close: any ────► closed
+ *
+ * There is at most one connection and at most one timer for the next: every way out of `connecting` and `streaming`
+ * goes through `#disconnect`, which a connection that is no longer the present one cannot call. Events of an old
+ * connection are therefore dead, and attempts cannot multiply.
+ *
+ * A stream resumes with `Last-Event-ID`, taken from what was applied and not from what was received. When a payload
+ * does not fit or cannot be read the next connection asks for everything instead.
+ */
+import { readPayload } from '../../evaluator/payload.ts';
+import type { Payload } from '../../evaluator/payload.ts';
+import { FaunaError } from '../../fauna-error.ts';
+import type { Runtime } from '../../runtime.ts';
+import type { DataSink, DataSource } from '../data-source.ts';
+import { Backoff } from './backoff.ts';
+import { errorOfException, errorOfResponse, retryAfterMs } from './refusal.ts';
+import { SseParser } from './sse-parser.ts';
+import type { SseEvent } from './sse-parser.ts';
+
+export interface StreamOptions {
+  /** Of the bridge, without `/v1/stream`. */
+  readonly url: string;
+  readonly key: string;
+  readonly userAgent: string;
+  readonly connectTimeoutMs: number;
+  readonly heartbeatTimeoutMs: number;
+}
+
+const BACKOFF = { baseMs: 1000, maxMs: 30_000, healthyMs: 60_000 };
+/** A refused key may be created or renewed later, so it is tried again; but nobody is waiting for the answer. */
+const REFUSED_RETRY_MS = 60_000;
+
+export type StreamState = 'idle' | 'connecting' | 'streaming' | 'waiting' | 'closed';
+
+/** One attempt and, if it succeeds, its stream. */
+interface Connection {
+  readonly controller: AbortController;
+  readonly isResuming: boolean;
+  /** When its answer came. */
+  openedAt: number | undefined;
+  isServerStale: boolean;
+  /** It has brought us to the server's revision at least once. */
+  isCurrent: boolean;
+  /** The server lags behind what we hold. */
+  isBehindUs: boolean;
+}
+
+export class StreamSource implements DataSource {
+  readonly #options: StreamOptions;
+  readonly #runtime: Runtime;
+  readonly #backoff: Backoff;
+  #sink: DataSink | undefined;
+  #state: StreamState = 'idle';
+  #connection: Connection | undefined;
+  #timer: unknown;
+  #needsPut = false;
+  #reading: Promise<void> = Promise.resolve();
+
+  constructor(options: StreamOptions, runtime: Runtime) {
+    this.#options = options;
+    this.#runtime = runtime;
+    this.#backoff = new Backoff(BACKOFF, runtime.random);
+  }
+
+  get state(): StreamState {
+    return this.#state;
+  }
+
+  start(sink: DataSink): void {
+    if (this.#state !== 'idle') throw new Error('a data source is started once');
+    this.#sink = sink;
+    this.#connect(sink);
+  }
+
+  async close(): Promise<void> {
+    this.#state = 'closed';
+    this.#setTimer(undefined);
+    this.#connection?.controller.abort();
+    this.#connection = undefined;
+    await this.#reading;
+  }
+
+  #connect(sink: DataSink): void {
+    const lastEventId = this.#needsPut ? undefined : eventIdOf(sink);
+    const connection: Connection = {
+      controller: new AbortController(),
+      isResuming: lastEventId !== undefined,
+      openedAt: undefined,
+      isServerStale: false,
+      isCurrent: false,
+      isBehindUs: false,
+    };
+    this.#state = 'connecting';
+    this.#connection = connection;
+    const timeoutMs = this.#options.connectTimeoutMs;
+    this.#setTimer(timeoutMs, () => {
+      this.#disconnect(connection, new FaunaError('TIMEOUT', `no answer within ${timeoutMs} ms`));
+    });
+    this.#reading = this.#read(connection, sink, lastEventId);
+  }
+
+  /** Reads one connection from request to end. Never rejects: every end becomes a disconnect. */
+  async #read(connection: Connection, sink: DataSink, lastEventId: string | undefined): Promise<void> {
+    try {
+      const response = await this.#runtime.fetch(`${this.#options.url}/v1/stream`, {
+        headers: this.#headers(lastEventId),
+        signal: connection.controller.signal,
+      });
+      const refusal = errorOfResponse(response);
+      if (refusal !== undefined || response.body === null) {
+        await response.body?.cancel();
+        const error =
+          refusal ?? new FaunaError('BAD_RESPONSE', 'the answer has no body', { status: response.status });
+        this.#disconnect(connection, error, retryAfterMs(response.headers, this.#runtime.now()));
+        return;
+      }
+      this.#opened(connection, sink);
+      await this.#readBody(connection, sink, response.body);
+      this.#disconnect(connection, new FaunaError('DISCONNECTED', 'the server ended the stream'));
+    } catch (error) {
+      this.#disconnect(connection, errorOfException(error));
+    }
+  }
+
+  async #readBody(connection: Connection, sink: DataSink, body: ReadableStream<Uint8Array>): Promise<void> {
+    const parser = new SseParser({
+      onEvent: (event) => {
+        if (connection === this.#connection) this.#receive(connection, sink, event);
+      },
+      onRetry: (delayMs) => {
+        this.#backoff.setBase(delayMs);
+      },
+    });
+    const reader = body.getReader();
+    while (connection === this.#connection) {
+      const { done, value } = await reader.read();
+      if (done || connection !== this.#connection) break;
+      this.#watch(connection);
+      parser.push(value);
+    }
+    reader.releaseLock();
+  }
+
+  #opened(connection: Connection, sink: DataSink): void {
+    if (connection !== this.#connection) return;
+    this.#state = 'streaming';
+    connection.openedAt = this.#runtime.now();
+    this.#watch(connection);
+    // A server that resumes sends only what is new, perhaps nothing; otherwise we are live with the put.
+    if (connection.isResuming) sink.live(false);
+  }
+
+  /** Heartbeats come every 15 s; silence means a connection that died without telling. */
+  #watch(connection: Connection): void {
+    const timeoutMs = this.#options.heartbeatTimeoutMs;
+    this.#setTimer(timeoutMs, () => {
+      this.#disconnect(connection, new FaunaError('TIMEOUT', `silence for ${timeoutMs} ms`));
+    });
+  }
+
+  #receive(connection: Connection, sink: DataSink, event: SseEvent): void {
+    try {
+      if (event.type === 'put' || event.type === 'patch') this.#apply(connection, sink, event);
+      else if (event.type === 'status') this.#serverStatus(connection, sink, event);
+    } catch (cause) {
+      this.#resync(connection, `an unusable ${event.type} event`, cause);
+    }
+  }
+
+  #apply(connection: Connection, sink: DataSink, event: SseEvent): void {
+    const payload = readPayload(JSON.parse(event.data));
+    if (event.type === 'patch' && payload.from === undefined) throw new Error('a patch needs a from');
+    if (connection.isBehindUs && hasCaughtUp(sink, payload)) {
+      // Its way to our revision need not have been ours.
+      this.#resync(connection, 'the server caught up');
+      return;
+    }
+    switch (sink.apply(payload, connection.isCurrent)) {
+      case 'gap':
+        this.#resync(connection, 'a patch that does not continue the ruleset');
+        return;
+      case 'older':
+        connection.isBehindUs = true;
+        break;
+      case 'applied':
+      case 'known':
+        connection.isCurrent = true;
+        break;
+    }
+    if (payload.from === undefined) this.#needsPut = false;
+    if (connection === this.#connection) sink.live(connection.isServerStale);
+  }
+
+  #serverStatus(connection: Connection, sink: DataSink, event: SseEvent): void {
+    const status = JSON.parse(event.data) as { readonly stale?: unknown } | null;
+    connection.isServerStale = status?.stale === true;
+    if (connection.isResuming || connection.isCurrent) sink.live(connection.isServerStale);
+  }
+
+  #resync(connection: Connection, message: string, cause?: unknown): void {
+    this.#needsPut = true;
+    this.#disconnect(connection, new FaunaError('PROTOCOL', message, { cause }));
+  }
+
+  /** The only way from a connection to the wait for the next. */
+  #disconnect(connection: Connection, error: FaunaError, atLeastMs = 0): void {
+    if (connection !== this.#connection || this.#sink === undefined) return;
+    const sink = this.#sink;
+    this.#connection = undefined;
+    connection.controller.abort();
+
+    const uptimeMs = connection.openedAt === undefined ? 0 : this.#runtime.now() - connection.openedAt;
+    const isRefused = error.code === 'UNAUTHORIZED' || error.code === 'FORBIDDEN';
+    const delayMs = isRefused ? this.#backoff.jittered(REFUSED_RETRY_MS) : this.#backoff.next(uptimeMs);
+    this.#state = 'waiting';
+    this.#setTimer(Math.max(delayMs, atLeastMs), () => {
+      this.#connect(sink);
+    });
+    sink.interrupted(error);
+  }
+
+  #headers(lastEventId: string | undefined): Record<string, string> {
+    return {
+      accept: 'text/event-stream',
+      'cache-control': 'no-store',
+      authorization: `Bearer ${this.#options.key}`,
+      'user-agent': this.#options.userAgent,
+      ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+    };
+  }
+
+  /** There is one timer: for the answer, for the next sign of life, or for the next attempt. */
+  #setTimer(delayMs: undefined): void;
+  #setTimer(delayMs: number, callback: () => void): void;
+  #setTimer(delayMs: number | undefined, callback?: () => void): void {
+    if (this.#timer !== undefined) this.#runtime.clearTimeout(this.#timer);
+    this.#timer =
+      delayMs === undefined || callback === undefined
+        ? undefined
+        : this.#runtime.setTimeout(callback, delayMs);
+  }
+}
+
+function eventIdOf({ position }: DataSink): string | undefined {
+  return position === undefined ? undefined : `${position.epoch}:${position.revision}`;
+}
+
+function hasCaughtUp({ position }: DataSink, payload: Payload): boolean {
+  return position?.epoch !== payload.epoch || payload.revision >= position.revision;
+}
