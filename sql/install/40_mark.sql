@@ -1,0 +1,82 @@
+-- Marking: a statement has changed source rows, so note what it touched and compile it for the
+-- transaction's own eyes. See sql/README.md for the whole flow.
+--
+-- No lock is taken. Two transactions that change different flags meet only at commit.
+
+-- The role that acts is the one of SET ROLE, or else the login; current_user would be the owner of
+-- these functions. Both are taken now, because at COMMIT the role may have been reset.
+CREATE FUNCTION fauna.mark(kind text, environments text[], keys text[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan SET jit = off
+AS $$
+#variable_conflict use_variable
+BEGIN
+    INSERT INTO fauna.dirty (txid, kind, environment_key, key, actor, role, application_name, comment)
+    SELECT pg_current_xact_id(), kind, m.environment_key, m.key,
+        session_user, coalesce(nullif(current_setting('role'), 'none'), session_user),
+        current_setting('application_name'), nullif(current_setting('fauna.comment', true), '')
+    FROM unnest(environments, keys) m (environment_key, key)
+    ON CONFLICT DO NOTHING;
+
+    PERFORM fauna.refresh_pending(array_fill(kind, ARRAY[cardinality(keys)]), environments, keys);
+END
+$$;
+REVOKE ALL ON FUNCTION fauna.mark(text, text[], text[]) FROM PUBLIC;
+COMMENT ON FUNCTION fauna.mark(text, text[], text[]) IS 'Marks what a statement touched (see fauna.dirty) and compiles it into fauna.pending.';
+
+-- Rows of fauna.pending are found one by one, by their whole key (OFFSET 0 as in the compile
+-- functions) and deleted by their place: a plan that went through all of the transaction's rows
+-- would make a long import quadratic.
+CREATE FUNCTION fauna.refresh_pending(kinds text[], environments text[], keys text[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $$
+DECLARE
+    tx xid8 := pg_current_xact_id();
+BEGIN
+    WITH targets AS MATERIALIZED (
+        SELECT x.environment_key, x.kind, x.key FROM fauna.expand(kinds, environments, keys) x
+    ), compiled AS (
+        -- Each target once, with its document if it has one.
+        SELECT u.environment_key, u.kind, u.key,
+            (array_agg(u.doc) FILTER (WHERE u.doc IS NOT NULL))[1] AS doc
+        FROM (
+            SELECT t.environment_key, t.kind, t.key, NULL::jsonb AS doc FROM targets t
+            UNION ALL
+            SELECT c.environment_key, c.kind, c.key, c.doc
+            FROM (SELECT array_agg(t.environment_key) AS environments, array_agg(t.kind) AS kinds,
+                         array_agg(t.key) AS keys
+                  FROM targets t) a
+            CROSS JOIN LATERAL fauna.compile_documents(a.environments, a.kinds, a.keys) c
+        ) u
+        GROUP BY u.environment_key, u.kind, u.key
+    ), compared AS MATERIALIZED (
+        SELECT c.*,
+            c.doc IS DISTINCT FROM d.doc AS is_changed,
+            p.place,
+            p.place IS NOT NULL AND p.doc IS NOT DISTINCT FROM c.doc AS is_known
+        FROM compiled c
+        LEFT JOIN LATERAL (
+            SELECT d.doc FROM fauna.documents d
+            WHERE d.environment_key = c.environment_key AND d.kind = c.kind AND d.key = c.key
+            OFFSET 0) d ON true
+        LEFT JOIN LATERAL (
+            SELECT p.ctid AS place, p.doc FROM fauna.pending p
+            WHERE p.txid = tx
+                AND p.environment_key = c.environment_key AND p.kind = c.kind AND p.key = c.key
+            OFFSET 0) p ON true
+    ), changed_back AS (
+        DELETE FROM fauna.pending p
+        WHERE p.ctid = ANY (ARRAY(SELECT c.place FROM compared c WHERE NOT c.is_changed AND c.place IS NOT NULL))
+    )
+    INSERT INTO fauna.pending AS p (txid, environment_key, kind, key, doc)
+    SELECT tx, c.environment_key, c.kind, c.key, c.doc
+    FROM compared c
+    WHERE c.is_changed AND NOT c.is_known
+    ON CONFLICT (txid, environment_key, kind, key) DO UPDATE SET doc = excluded.doc;
+END
+$$;
+REVOKE ALL ON FUNCTION fauna.refresh_pending(text[], text[], text[]) FROM PUBLIC;
+COMMENT ON FUNCTION fauna.refresh_pending(text[], text[], text[]) IS 'Compiles what marks concern and keeps in fauna.pending what differs from fauna.documents.';

@@ -1,0 +1,188 @@
+-- Stamping: at COMMIT, under one lock, the marked documents are compiled once more and become a
+-- revision. See sql/README.md for why twice and why one lock.
+
+-- What identifies the place a log is written at. A promoted standby has another timeline, a copy of
+-- the database another oid, a restored cluster another system identifier; each of them could
+-- otherwise give a second meaning to a revision that somebody has read on the original.
+CREATE FUNCTION fauna.origin() RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT c.system_identifier FROM pg_control_system() c)
+        || '/' || (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+        || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8);
+END
+$$;
+REVOKE ALL ON FUNCTION fauna.origin() FROM PUBLIC;
+COMMENT ON FUNCTION fauna.origin() IS 'System identifier, database oid and timeline of this server. Fails during recovery.';
+
+CREATE FUNCTION fauna.announce(environment text, epoch uuid, revision bigint) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_notify('fauna', format('{"environment":%s,"epoch":"%s","revision":%s}',
+        to_json(environment), epoch, revision));
+END
+$$;
+REVOKE ALL ON FUNCTION fauna.announce(text, uuid, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION fauna.announce(text, uuid, bigint) IS 'Notifies channel fauna of a revision. Nothing else ever notifies: it takes a database-wide lock at commit.';
+
+-- The caller holds the commit lock, and fauna.pending has what differs from fauna.documents.
+CREATE FUNCTION fauna.stamp_environment(environment text, begin_epoch boolean) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $$
+DECLARE
+    tx xid8 := pg_current_xact_id();
+    exists_still boolean := EXISTS (SELECT FROM fauna.environments e WHERE e.key = environment);
+    head fauna.heads;
+BEGIN
+    SELECT * INTO head FROM fauna.heads h WHERE h.environment_key = environment;
+    IF begin_epoch THEN
+        head := ROW(environment, gen_random_uuid(), 1, fauna.origin(), tx, 1);
+    ELSIF head.txid <> tx THEN
+        -- Otherwise this transaction has made its revision already (SET CONSTRAINTS … IMMEDIATE).
+        head.revision := head.revision + 1;
+        head.txid := tx;
+    END IF;
+
+    INSERT INTO fauna.revisions (environment_key, epoch, revision, actor, role, application_name, comment, txid)
+    SELECT environment, head.epoch, head.revision, d.actor, d.role, d.application_name,
+        (SELECT c.comment FROM fauna.dirty c
+         WHERE c.txid = tx AND c.comment IS NOT NULL ORDER BY c.marked_at LIMIT 1), tx
+    FROM fauna.dirty d
+    WHERE d.txid = tx
+    ORDER BY d.marked_at
+    LIMIT 1
+    ON CONFLICT (environment_key, epoch, revision) DO NOTHING;
+
+    INSERT INTO fauna.documents (environment_key, kind, key, revision, doc)
+    SELECT p.environment_key, p.kind, p.key, head.revision, p.doc
+    FROM fauna.pending p
+    WHERE p.txid = tx AND p.environment_key = environment
+    ON CONFLICT (environment_key, kind, key) DO UPDATE SET revision = excluded.revision, doc = excluded.doc;
+
+    IF begin_epoch THEN
+        DELETE FROM fauna.documents d WHERE d.environment_key = environment AND d.doc IS NULL;
+        UPDATE fauna.documents d SET revision = head.revision
+        WHERE d.environment_key = environment AND d.revision <> head.revision;
+        INSERT INTO fauna.history (environment_key, epoch, revision, kind, key, doc)
+        SELECT d.environment_key, head.epoch, head.revision, d.kind, d.key, d.doc
+        FROM fauna.documents d WHERE d.environment_key = environment;
+    ELSE
+        INSERT INTO fauna.history (environment_key, epoch, revision, kind, key, doc)
+        SELECT p.environment_key, head.epoch, head.revision, p.kind, p.key, p.doc
+        FROM fauna.pending p
+        WHERE p.txid = tx AND p.environment_key = environment
+        ON CONFLICT (environment_key, epoch, revision, kind, key) DO UPDATE SET doc = excluded.doc;
+    END IF;
+
+    IF exists_still THEN
+        INSERT INTO fauna.heads SELECT head.*
+        ON CONFLICT (environment_key) DO UPDATE SET epoch = excluded.epoch, revision = excluded.revision,
+            origin = excluded.origin, txid = excluded.txid, horizon = excluded.horizon;
+    ELSE
+        -- The last revision says who deleted the environment. Its history stays, its state goes.
+        DELETE FROM fauna.documents d WHERE d.environment_key = environment;
+        DELETE FROM fauna.heads h WHERE h.environment_key = environment;
+    END IF;
+
+    PERFORM fauna.announce(environment, head.epoch, head.revision);
+END
+$$;
+REVOKE ALL ON FUNCTION fauna.stamp_environment(text, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION fauna.stamp_environment(text, boolean) IS 'Makes one revision of one environment from fauna.pending, or the first revision of a new epoch.';
+
+CREATE FUNCTION fauna.stamp() RETURNS trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $$
+DECLARE
+    tx xid8 := pg_current_xact_id();
+    here text;
+    target record;
+BEGIN
+    -- The first event does all, and leaves nothing to the others of the same transaction.
+    IF NOT EXISTS (SELECT FROM fauna.dirty d
+                   WHERE d.txid = NEW.txid AND d.kind = NEW.kind
+                       AND d.environment_key = NEW.environment_key AND d.key = NEW.key) THEN
+        RETURN NULL;
+    END IF;
+
+    IF EXISTS (SELECT FROM pg_subscription_rel r
+               WHERE r.srrelid IN ('fauna.heads'::regclass, 'fauna.documents'::regclass)) THEN
+        RAISE EXCEPTION 'flags cannot be changed on a logical subscriber'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = 'A subscription of this database writes fauna.heads and fauna.documents.',
+                  HINT = 'Change flags on the publisher, or drop the subscription to make this database independent.';
+    END IF;
+
+    -- An UPDATE, not SELECT … FOR UPDATE: a REPEATABLE READ transaction that has not seen the last
+    -- commit fails here (40001) instead of keeping a document compiled from what it sees.
+    UPDATE fauna.commit_lock SET txid = tx;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the row of fauna.commit_lock is missing'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = 'Without it revisions have no order.',
+                  HINT = 'INSERT INTO fauna.commit_lock DEFAULT VALUES;';
+    END IF;
+
+    -- Only a later statement sees what the previous holder of the lock has committed. What is
+    -- pending is looked at again as well: a concurrent commit may have narrowed what a mark means.
+    PERFORM fauna.refresh_pending(array_agg(m.kind), array_agg(m.environment_key), array_agg(m.key))
+    FROM (SELECT d.kind, d.environment_key, d.key FROM fauna.dirty d WHERE d.txid = tx
+          UNION
+          SELECT p.kind, p.environment_key, p.key FROM fauna.pending p WHERE p.txid = tx) m;
+
+    here := fauna.origin();
+    FOR target IN
+        WITH marked AS MATERIALIZED (
+            SELECT d.environment_key, d.kind = 'epoch' AS is_epoch
+            FROM fauna.dirty d WHERE d.txid = tx AND d.kind IN ('environment', 'epoch')
+        ), candidates AS (
+            SELECT p.environment_key FROM fauna.pending p WHERE p.txid = tx
+            UNION
+            SELECT x.key
+            FROM (SELECT e.key FROM fauna.environments e UNION SELECT h.environment_key FROM fauna.heads h) x
+            WHERE x.key IN (SELECT m.environment_key FROM marked m)
+                OR '' IN (SELECT m.environment_key FROM marked m)
+        )
+        SELECT c.environment_key,
+            c.environment_key IN (SELECT m.environment_key FROM marked m)
+                OR '' IN (SELECT m.environment_key FROM marked m) AS is_whole,
+            EXISTS (SELECT FROM fauna.pending p
+                    WHERE p.txid = tx AND p.environment_key = c.environment_key) AS is_changed,
+            e.key IS NOT NULL AS is_present,
+            h.environment_key IS NOT NULL AS has_head,
+            e.key IS NOT NULL AND (
+                h.origin IS DISTINCT FROM here
+                OR EXISTS (SELECT FROM marked m
+                           WHERE m.is_epoch AND m.environment_key IN ('', c.environment_key))) AS begins_epoch
+        FROM candidates c
+        LEFT JOIN fauna.environments e ON e.key = c.environment_key
+        LEFT JOIN fauna.heads h ON h.environment_key = c.environment_key
+        ORDER BY c.environment_key
+    LOOP
+        CONTINUE WHEN NOT (target.is_changed OR target.begins_epoch OR target.is_present <> target.has_head);
+
+        IF target.begins_epoch AND NOT target.is_whole THEN
+            PERFORM fauna.refresh_pending(ARRAY['environment'], ARRAY[target.environment_key], ARRAY['']);
+        END IF;
+        PERFORM fauna.stamp_environment(target.environment_key, target.begins_epoch);
+    END LOOP;
+
+    DELETE FROM fauna.dirty d WHERE d.txid = tx;
+    DELETE FROM fauna.pending p WHERE p.txid = tx;
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION fauna.stamp() FROM PUBLIC;
+COMMENT ON FUNCTION fauna.stamp() IS 'Trigger: turns the transaction''s marks into at most one revision per environment.';
+
+CREATE CONSTRAINT TRIGGER dirty_stamp AFTER INSERT ON fauna.dirty
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION fauna.stamp();

@@ -1,0 +1,18 @@
+-- Invalidation: how backends learn that the flags they have compiled are out of date.
+--
+--   fauna.documents or fauna.pending changes
+--     -> fauna.signal_cache() queues a relation cache invalidation for fauna.cache_signal
+--     -> PostgreSQL delivers it: to this backend at once, to others at commit, to standbys by WAL
+--     -> a callback in each backend drops its compiled flags, and the next evaluation loads anew.
+--
+-- A proxy table, because the entry of fauna.documents itself changes at every autovacuum. Per row,
+-- because the apply worker of logical replication fires no statement triggers; it runs with
+-- session_replication_role = replica, hence ENABLE ALWAYS. A rollback drops the message together
+-- with the change, and the backend's own cache follows its (sub)transactions.
+
+CREATE TRIGGER documents_signal_cache AFTER INSERT OR UPDATE OR DELETE ON fauna.documents
+    FOR EACH ROW EXECUTE FUNCTION fauna.signal_cache();
+ALTER TABLE fauna.documents ENABLE ALWAYS TRIGGER documents_signal_cache;
+
+CREATE TRIGGER pending_signal_cache AFTER INSERT OR UPDATE OR DELETE ON fauna.pending
+    FOR EACH ROW EXECUTE FUNCTION fauna.signal_cache();
