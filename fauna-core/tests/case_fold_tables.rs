@@ -1,6 +1,7 @@
 //! The generated case-folding tables, Rust's and TypeScript's, are what this file generates.
 //!
 //! To write them anew: `REGENERATE=1 cargo test -p fauna-core --test case_fold_tables`.
+#![allow(clippy::unwrap_used)]
 
 use std::fmt::Write;
 use std::path::Path;
