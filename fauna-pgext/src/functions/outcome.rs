@@ -1,0 +1,60 @@
+//! Evaluation as all functions need it: on the cache, at the statement's time.
+
+use fauna_core::{Context, Evaluation, Timestamp, evaluate, evaluate_flag};
+use pgrx::pg_sys;
+
+use crate::cache::{Cache, CachedFlag, with_cache};
+use crate::jsonb::{Container, Jsonb};
+use crate::unguarded;
+use crate::varlena::Text;
+
+/// Microseconds from the Unix epoch to PostgreSQL's, 2000-01-01T00:00:00Z.
+const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+
+/// An evaluation and the cached flag that it is of.
+pub struct Outcome<'c> {
+    pub evaluation: Evaluation<'c>,
+    cached: Option<&'c CachedFlag>,
+}
+
+impl<'c> Outcome<'c> {
+    /// Evaluates `key` on `cache`.
+    pub fn new(cache: &'c Cache, key: &str, context: &impl Context, now: Timestamp) -> Self {
+        let cached = cache.cached_flag(key);
+        let evaluation = match cached {
+            Some(cached) => evaluate_flag(cache, &cached.flag, context, now),
+            None => evaluate(cache, key, context, now),
+        };
+        Self { evaluation, cached }
+    }
+
+    /// The value served, in its binary form; with an error it can be the off variant's.
+    pub fn value(&self) -> Option<Container<'c>> {
+        Some(self.cached?.value(self.evaluation.variant?))
+    }
+}
+
+/// Evaluates a flag at the statement's time, and reads what is wanted from the outcome.
+pub fn evaluate_now<T>(
+    flag: Option<Text<'_>>,
+    context: &impl Context,
+    read: impl Fn(&Outcome<'_>) -> T,
+) -> T {
+    let key = flag.map_or("", Text::as_str);
+    with_cache(|cache| read(&Outcome::new(cache, key, context, statement_time())))
+}
+
+/// The context that an argument gives; an SQL null is none.
+pub fn given(context: Option<Jsonb<'_>>) -> Jsonb<'_> {
+    context.unwrap_or(Jsonb::NULL)
+}
+
+/// When the running statement began.
+pub fn statement_time() -> Timestamp {
+    from_postgres(unguarded::statement_timestamp())
+}
+
+/// PostgreSQL's instant as the evaluator's; its infinities are before and after everything.
+pub fn from_postgres(timestamp: pg_sys::TimestampTz) -> Timestamp {
+    Timestamp::from_micros(timestamp.saturating_add(POSTGRES_EPOCH))
+}

@@ -1,0 +1,124 @@
+//! Variable-length values (text, jsonb) as PostgreSQL hands them over, read where they lie.
+//!
+//! A value in a tuple can be plain, short (one-byte header, unaligned), compressed or out of line.
+//! The first two are the common ones and are borrowed as they are; only the others are fetched
+//! into palloc'd memory. Nothing here needs alignment.
+
+use std::marker::PhantomData;
+use std::slice;
+
+use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
+use pgrx::datum::{Datum, FromDatum};
+use pgrx::{impl_sql_translatable, pg_sys, varlena};
+
+/// The bytes of a variable-length value, without its header.
+///
+/// # Safety
+/// `datum` must be a non-null value of a variable-length type that stays where it is for `'a`.
+pub unsafe fn payload<'a>(datum: pg_sys::Datum) -> &'a [u8] {
+    let value = datum.cast_mut_ptr::<pg_sys::varlena>();
+    // SAFETY: the caller vouches for the pointer; a detoasted copy lives as long as the memory
+    // context of the call, as the value itself.
+    unsafe {
+        let is_elsewhere = varlena::varatt_is_1b_e(value) || varlena::varatt_is_4b_c(value);
+        let value = if is_elsewhere { pg_sys::pg_detoast_datum_packed(value) } else { value };
+        slice::from_raw_parts(varlena::vardata_any(value).cast(), varlena::varsize_any_exhdr(value))
+    }
+}
+
+/// Copies `bytes` into a new variable-length value in the current memory context.
+pub fn to_datum(bytes: &[u8]) -> pg_sys::Datum {
+    let size = bytes.len() + pg_sys::VARHDRSZ;
+    // SAFETY: palloc gives `size` writable bytes or raises; values are far below 1 GB, the limit
+    // of the header and of palloc alike.
+    unsafe {
+        let value = pg_sys::palloc(size).cast::<pg_sys::varlena>();
+        varlena::set_varsize_4b(value, i32::try_from(size).unwrap_or(i32::MAX));
+        bytes.as_ptr().copy_to_nonoverlapping(value.cast::<u8>().add(pg_sys::VARHDRSZ), bytes.len());
+        pg_sys::Datum::from(value)
+    }
+}
+
+/// A `text` argument, borrowed.
+#[derive(Clone, Copy)]
+pub struct Text<'a>(&'a str);
+
+impl<'a> Text<'a> {
+    /// The text. Bytes that are not UTF-8 read as empty text, which is no key: the extension lives
+    /// in UTF-8 databases only, where the server lets no such bytes in.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+}
+
+impl FromDatum for Text<'_> {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
+        // SAFETY: the function is declared to take `text` here.
+        (!is_null).then(|| Self(std::str::from_utf8(unsafe { payload(datum) }).unwrap_or_default()))
+    }
+}
+
+/// A value passed through or returned as it is; `T` says of which SQL type.
+pub struct Opaque<T>(pg_sys::Datum, PhantomData<T>);
+
+/// Marks an [`Opaque`] as `text`.
+pub enum IsText {}
+
+/// Marks an [`Opaque`] as `jsonb`.
+pub enum IsJsonb {}
+
+impl Opaque<IsText> {
+    /// A new `text` value in the current memory context.
+    pub fn text(text: &str) -> Self {
+        Self(to_datum(text.as_bytes()), PhantomData)
+    }
+}
+
+impl Opaque<IsJsonb> {
+    /// A new `jsonb` value in the current memory context, from its binary form.
+    pub fn jsonb(bytes: &[u8]) -> Self {
+        Self(to_datum(bytes), PhantomData)
+    }
+}
+
+impl<T> FromDatum for Opaque<T> {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
+        (!is_null).then_some(Self(datum, PhantomData))
+    }
+}
+
+// SAFETY: returns a value of the type that the SQL declaration gives.
+unsafe impl<T> BoxRet for Opaque<T> {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        // SAFETY: the datum was an argument of this call, or was made in its memory context.
+        unsafe { fcinfo.return_raw_datum(self.0) }
+    }
+}
+
+/// Lets a type that can be read from a datum be an argument of a native function.
+macro_rules! argument {
+    ($type:ty) => {
+        // SAFETY: the SQL declaration generated from the type's mapping names the type it reads.
+        unsafe impl<'fcx> pgrx::callconv::ArgAbi<'fcx> for $type {
+            unsafe fn unbox_arg_unchecked(arg: pgrx::callconv::Arg<'_, 'fcx>) -> Self {
+                // SAFETY: see above. Never null: a null argument arrives as `Option::None`.
+                unsafe { arg.unbox_arg_using_from_datum().unwrap_unchecked() }
+            }
+        }
+    };
+}
+pub(crate) use argument;
+
+argument!(Text<'fcx>);
+
+// SAFETY: as in `argument!`.
+unsafe impl<'fcx, T> ArgAbi<'fcx> for Opaque<T> {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: never null: a null argument arrives as `Option::None`.
+        unsafe { arg.unbox_arg_using_from_datum().unwrap_unchecked() }
+    }
+}
+
+impl_sql_translatable!(Text<'_>, "text");
+impl_sql_translatable!(Opaque<IsText>, "text");
+impl_sql_translatable!(Opaque<IsJsonb>, "jsonb");

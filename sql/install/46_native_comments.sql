@@ -1,0 +1,27 @@
+-- What the native functions are for, for \df+ in psql. Their declarations are generated from the
+-- Rust code, so that a signature cannot differ from what the library does.
+
+COMMENT ON FUNCTION fauna.enabled(text, jsonb) IS 'Boolean value of a flag for a context; false on any error and for a flag of another kind.';
+COMMENT ON FUNCTION fauna.enabled(text) IS 'Boolean value of a flag for the context in the setting fauna.context; false on any error.';
+COMMENT ON FUNCTION fauna.variant(text, jsonb) IS 'Key of the variant that a flag serves to a context; with a flag that cannot be used its off variant, null if there is none.';
+COMMENT ON FUNCTION fauna.variant(text) IS 'Key of the variant that a flag serves to the context in the setting fauna.context.';
+COMMENT ON FUNCTION fauna.value(text, jsonb, jsonb) IS 'Value of a flag for a context, whatever its kind; the fallback on any error.';
+COMMENT ON FUNCTION fauna.value(text, jsonb) IS 'Value of a flag for the context in the setting fauna.context; the second argument is the fallback.';
+COMMENT ON FUNCTION fauna.bool_value(text, jsonb, boolean) IS 'Value of a boolean flag for a context; the fallback on any error and for another type.';
+COMMENT ON FUNCTION fauna.bool_value(text, boolean) IS 'Value of a boolean flag for the context in the setting fauna.context, or the fallback.';
+COMMENT ON FUNCTION fauna.text_value(text, jsonb, text) IS 'Value of a string flag for a context; the fallback on any error and for another type.';
+COMMENT ON FUNCTION fauna.text_value(text, text) IS 'Value of a string flag for the context in the setting fauna.context, or the fallback.';
+COMMENT ON FUNCTION fauna.int_value(text, jsonb, bigint) IS 'Value of a number flag for a context; the fallback on any error, for another type and for a number that is no bigint.';
+COMMENT ON FUNCTION fauna.int_value(text, bigint) IS 'Value of a number flag for the context in the setting fauna.context, or the fallback.';
+COMMENT ON FUNCTION fauna.float_value(text, jsonb, double precision) IS 'Value of a number flag for a context; the fallback on any error, for another type and for a number beyond double precision.';
+COMMENT ON FUNCTION fauna.float_value(text, double precision) IS 'Value of a number flag for the context in the setting fauna.context, or the fallback.';
+COMMENT ON FUNCTION fauna.evaluate(text, jsonb) IS 'What a flag is for a context, and why. Errors are in the row, never raised.';
+COMMENT ON FUNCTION fauna.evaluate(text) IS 'What a flag is for the context in the setting fauna.context, and why.';
+COMMENT ON FUNCTION fauna.evaluate(text, jsonb, timestamptz) IS 'What a flag is for a context at a given time, with the rules as they are now; null means at the start of the statement.';
+COMMENT ON FUNCTION fauna.evaluate_all(jsonb) IS 'fauna.evaluate for every flag, in the order of their keys.';
+COMMENT ON FUNCTION fauna.evaluate_all() IS 'fauna.evaluate for every flag and the context in the setting fauna.context.';
+COMMENT ON FUNCTION fauna.in_audience(text, jsonb) IS 'Whether a context is in an audience; false on any error, as for an unknown audience.';
+COMMENT ON FUNCTION fauna.in_audience(text) IS 'Whether the context in the setting fauna.context is in an audience.';
+COMMENT ON FUNCTION fauna.bucket(text, text) IS 'The bucket, 0 to 99999, that a salt puts a value in. Never changes.';
+COMMENT ON FUNCTION fauna.check_condition(text, text, jsonb, boolean) IS 'What is wrong with a condition of this type, operator and values, in words; null if nothing is.';
+COMMENT ON FUNCTION fauna.signal_cache() IS 'Trigger: makes every backend drop the flags it has compiled, when the change is visible to it.';
