@@ -14,6 +14,6 @@ COMMENT ON TABLE fauna.environments IS 'Where a flag has its settings. Deleting 
 COMMENT ON COLUMN fauna.environments.key IS 'Name in programs; never changes.';
 COMMENT ON COLUMN fauna.environments.name IS 'Name for people; empty means the key.';
 COMMENT ON COLUMN fauna.environments.position IS 'Order in lists.';
-COMMENT ON COLUMN fauna.environments.protected IS 'Whether tools should ask twice before they change it.';
+COMMENT ON COLUMN fauna.environments.protected IS 'Whether only an admin may turn a flag on there, or change one that is on.';
 
 SELECT pg_catalog.pg_extension_config_dump('fauna.environments', '');
