@@ -4,7 +4,6 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/e2e/**'],
-    typecheck: { enabled: true, include: ['test/**/*.test-d.ts'] },
     restoreMocks: true,
   },
 });

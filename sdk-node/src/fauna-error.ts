@@ -6,8 +6,10 @@ export type FaunaErrorCode =
   | 'FORBIDDEN'
   /** The server answered, but not with a stream: an error status, a wrong URL, a proxy's page. */
   | 'BAD_RESPONSE'
-  /** The server cannot be reached, or the connection broke or ended. */
+  /** The server cannot be reached, or the connection broke. */
   | 'DISCONNECTED'
+  /** The server ended the stream, as it does with old ones and before a restart: routine, never an `error` event. */
+  | 'ENDED'
   /** Nothing came for too long. */
   | 'TIMEOUT'
   /** What came could not be applied; everything is fetched anew. */

@@ -198,8 +198,10 @@ export class FaunaClient {
       },
       interrupted: (error) => {
         this.#lastError = error;
-        this.#outages.failed(error);
         this.#status.interrupted();
+        // The end of a stream is routine; if it is the beginning of an outage the next attempt says so.
+        if (error.code === 'ENDED') return;
+        this.#outages.failed(error);
         this.#events.emit('error', error);
       },
     };

@@ -12,7 +12,6 @@ export class OutageLog {
 
   failed(error: FaunaError): void {
     const kind = `${error.code} ${error.status ?? ''}`;
-    // The end of a stream is routine: servers limit the age of connections. The next attempt tells.
     if (this.#seen.has(kind)) return;
     this.#seen.add(kind);
     this.#logger.warn(`flag changes do not arrive: ${error.message}; trying again`);

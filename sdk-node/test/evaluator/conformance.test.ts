@@ -33,9 +33,9 @@ function read(name: string): unknown {
   return JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8'));
 }
 
-/** Rows of the files with a form of their own, which may be the whole file or its `cases`. */
+/** The rows of a file with a form of its own. */
 function rowsOf(content: unknown): unknown {
-  return Array.isArray(content) ? content : (content as { cases: unknown }).cases;
+  return (content as { readonly rows: unknown }).rows;
 }
 
 test('there are vectors to conform to', () => {

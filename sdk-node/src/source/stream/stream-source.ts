@@ -124,7 +124,7 @@ export class StreamSource implements DataSource {
       }
       this.#opened(connection, sink);
       await this.#readBody(connection, sink, response.body);
-      this.#disconnect(connection, new FaunaError('DISCONNECTED', 'the server ended the stream'));
+      this.#disconnect(connection, new FaunaError('ENDED', 'the server ended the stream'));
     } catch (error) {
       this.#disconnect(connection, errorOfException(error));
     }
