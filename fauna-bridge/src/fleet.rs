@@ -138,3 +138,89 @@ impl Fleet {
         changes.push(change.unwrap_or_else(|error| FleetChange::Failed(key, error)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    const KEY: &str = "fauna_sk_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    const HASH: &str = "1f8497c5f8a65111ce0304601f5dbfea2aaa2e461fb9efb4a49c366f859b2700";
+
+    fn fleet() -> Fleet {
+        Fleet::new(ReplayLimits { events: 8, bytes: usize::MAX })
+    }
+
+    fn reading(
+        environment: &str,
+        from: Option<i64>,
+        revision: i64,
+        keys: &[(&str, String)],
+    ) -> EnvironmentReading {
+        let mut payload = serde_json::json!({
+            "environment": environment, "epoch": uuid::Uuid::nil(), "revision": revision, "flags": {}, "audiences": {}});
+        if let Some(from) = from {
+            payload["from"] = from.into();
+        }
+        let keys = keys.iter().map(|(id, document)| ((*id).to_owned(), document.clone())).collect();
+        EnvironmentReading {
+            key: environment.into(),
+            moved: Some(Moved { payload: payload.to_string(), keys }),
+        }
+    }
+
+    fn unmoved(environment: &str) -> EnvironmentReading {
+        EnvironmentReading { key: environment.into(), moved: None }
+    }
+
+    fn server_key(revoked_at: &str) -> (&'static str, String) {
+        ("k", format!(r#"{{"kind":"server","hash":"{HASH}","expiresAt":null,"revokedAt":{revoked_at}}}"#))
+    }
+
+    #[test]
+    fn nobody_is_unknown_before_the_keys_were_read() {
+        let fleet = fleet();
+        let key: PresentedKey = KEY.parse().unwrap();
+        assert_eq!(fleet.find_key(&key).err(), Some(KeyRefusal::NotLoaded));
+        fleet.apply(vec![]);
+        assert_eq!(fleet.find_key(&key).err(), Some(KeyRefusal::Unknown));
+        fleet.apply(vec![reading("a", None, 1, &[]), reading("b", None, 1, &[server_key("null")])]);
+        assert_eq!(&**fleet.find_key(&key).unwrap().0.key(), "b");
+    }
+
+    #[test]
+    fn a_revocation_reaches_those_who_hold_the_environment() {
+        let fleet = fleet();
+        fleet.apply(vec![reading("a", None, 1, &[server_key("null")])]);
+        let (environment, key) = fleet.find_key(&KEY.parse().unwrap()).unwrap();
+        let mut changed = environment.subscribe();
+        changed.mark_unchanged();
+        fleet.apply(vec![reading("a", Some(1), 2, &[server_key("\"2020-01-01T00:00:00Z\"")])]);
+        assert!(changed.has_changed().unwrap());
+        assert!(environment.key_by_id(&key.id).unwrap().check(SystemTime::now()).is_err());
+    }
+
+    #[test]
+    fn an_environment_that_is_not_in_the_reading_is_gone_and_its_holders_are_told() {
+        let fleet = fleet();
+        fleet.apply(vec![reading("a", None, 1, &[]), reading("b", None, 1, &[])]);
+        let gone = fleet.environment("a").unwrap();
+        let mut told = gone.subscribe();
+        told.mark_unchanged();
+        let changes = fleet.apply(vec![unmoved("b")]);
+        assert!(matches!(&changes[..], [FleetChange::Removed(key)] if &**key == "a"));
+        assert!(gone.is_removed() && told.has_changed().unwrap());
+        assert!(fleet.environment("a").is_none() && fleet.environment("b").is_some());
+    }
+
+    #[test]
+    fn a_payload_that_cannot_be_applied_leaves_the_environment_as_it_was() {
+        let fleet = fleet();
+        fleet.apply(vec![reading("a", None, 1, &[server_key("null")])]);
+        let changes = fleet.apply(vec![reading("a", Some(7), 8, &[])]);
+        assert!(matches!(&changes[..], [FleetChange::Failed(key, _)] if &**key == "a"));
+        assert_eq!(fleet.environment("a").unwrap().position().revision, 1);
+        assert!(fleet.find_key(&KEY.parse().unwrap()).is_ok());
+    }
+}

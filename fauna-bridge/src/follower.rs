@@ -51,7 +51,18 @@ impl Readings {
         let _ = done.wait_for(|done| *done > begun).await;
     }
 
-    fn begin(&self) -> u64 {
+    /// Waits until somebody has asked.
+    pub async fn asked(&self) {
+        self.wanted.notified().await;
+    }
+
+    /// The reading with this number succeeded.
+    pub fn finish(&self, number: u64) {
+        self.done.send_replace(number);
+    }
+
+    /// A reading begins; returns its number.
+    pub fn begin(&self) -> u64 {
         self.begun.send_modify(|begun| *begun += 1);
         *self.begun.borrow()
     }
@@ -127,7 +138,7 @@ impl Follower {
             self.catch_up(session, progress, noticed).await?;
             noticed = tokio::select! {
                 () = session.announced(|news| !news.is_known_to(self.position_of(news.environment()))) => Some(Instant::now()),
-                () = self.readings.wanted.notified() => None,
+                () = self.readings.asked() => None,
                 () = tokio::time::sleep(self.options.resync_interval) => {
                     session.probe().await?;
                     None
@@ -156,7 +167,7 @@ impl Follower {
         progress.distrusted.clear();
         let changes = self.fleet.apply(readings);
         progress.last_success = Instant::now();
-        self.readings.done.send_replace(number);
+        self.readings.finish(number);
         for change in &changes {
             if let FleetChange::Added(environment, _) | FleetChange::Moved { environment, .. } = change {
                 self.report_broken(environment, progress);

@@ -292,3 +292,6 @@ impl Drop for Connection {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

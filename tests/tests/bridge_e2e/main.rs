@@ -1,0 +1,11 @@
+//! The bridge against a real PostgreSQL: what a server SDK sees, whatever happens to the database.
+// The lints know test functions, but not what those share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod events;
+mod keys;
+mod outages;
+mod requests;
+mod resume;
+mod shop;
+mod streams;
