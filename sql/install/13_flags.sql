@@ -19,7 +19,9 @@ CREATE TABLE fauna.flags (
     CONSTRAINT flags_pkey PRIMARY KEY (key),
     CONSTRAINT flags_key_check CHECK (key ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
     CONSTRAINT flags_kind_check CHECK (kind IN ('boolean', 'string', 'number', 'json')),
-    CONSTRAINT flags_tags_check CHECK (array_position(tags, NULL) IS NULL AND coalesce(array_ndims(tags), 1) = 1)
+    -- CASE, because array_position fails on more than one dimension.
+    CONSTRAINT flags_tags_check CHECK (
+        CASE WHEN coalesce(array_ndims(tags), 1) = 1 THEN array_position(tags, NULL) IS NULL ELSE false END)
 );
 COMMENT ON TABLE fauna.flags IS 'Feature flags. What they serve is decided per environment, in flag_settings and rules.';
 COMMENT ON COLUMN fauna.flags.key IS 'Name in programs; never changes.';

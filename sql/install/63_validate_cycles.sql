@@ -1,8 +1,8 @@
 -- No audience contains itself and no flag requires itself, at whatever distance, and neither goes deeper than an
 -- evaluation does.
 --
--- An evaluation gives up 64 levels down, and a flag's way leads through its prerequisites and then through an audience
--- nested in another, so each may take half of that.
+-- An evaluation has at most 64 flags and audiences in progress, and its way leads from flag to required flag and then
+-- from audience to nested audience. So each kind may take half: 32 in a chain, 31 steps.
 --
 -- Part of a graph without cycles has none and is no deeper, so a restore cannot fail. Two sessions that each add one half
 -- of a cycle both pass at their statement; the second to commit is refused (see 60: twice, and why).
@@ -25,13 +25,13 @@ BEGIN
         UNION
         SELECT c.nested_audience_key, i.level + 1
         FROM inside i JOIN fauna.conditions c ON c.audience_key = i.key
-        WHERE c.nested_audience_key IS NOT NULL AND i.level <= 32
+        WHERE c.nested_audience_key IS NOT NULL AND i.level < 32
     ), outside (key, level) AS (
         SELECT NEW.audience_key COLLATE "C", 0
         UNION
         SELECT c.audience_key, o.level + 1
         FROM outside o JOIN fauna.conditions c ON c.nested_audience_key = o.key
-        WHERE o.level <= 32
+        WHERE o.level < 32
     )
     SELECT bool_or(i.key = NEW.audience_key), max(i.level) + (SELECT max(o.level) FROM outside o)
     INTO is_cycle, levels
@@ -47,7 +47,7 @@ BEGIN
                     NEW.id, NEW.nested_audience_key, NEW.audience_key) END,
             HINT = 'Move the conditions that both need into a third audience.',
             SCHEMA = 'fauna', TABLE = 'conditions', CONSTRAINT = 'conditions_nested_audience_key_cycle_check';
-    ELSIF levels > 32 THEN
+    ELSIF levels > 31 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'program_limit_exceeded',
             MESSAGE = 'audiences are nested more than 32 deep',
@@ -94,14 +94,14 @@ BEGIN
         SELECT p.required_flag_key, r.level + 1
         FROM required r
         JOIN fauna.prerequisites p ON p.flag_key = r.key AND p.environment_key = NEW.environment_key
-        WHERE r.level <= 32
+        WHERE r.level < 32
     ), requiring (key, level) AS (
         SELECT NEW.flag_key COLLATE "C", 0
         UNION
         SELECT p.flag_key, r.level + 1
         FROM requiring r
         JOIN fauna.prerequisites p ON p.required_flag_key = r.key AND p.environment_key = NEW.environment_key
-        WHERE r.level <= 32
+        WHERE r.level < 32
     )
     SELECT bool_or(r.key = NEW.flag_key), max(r.level) + (SELECT max(o.level) FROM requiring o)
     INTO is_cycle, levels
@@ -117,7 +117,7 @@ BEGIN
                     NEW.environment_key, NEW.required_flag_key, NEW.flag_key) END,
             HINT = 'Drop one of the prerequisites that lead back; fauna.prerequisites holds them.',
             SCHEMA = 'fauna', TABLE = 'prerequisites', CONSTRAINT = 'prerequisites_required_flag_key_cycle_check';
-    ELSIF levels > 32 THEN
+    ELSIF levels > 31 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'program_limit_exceeded',
             MESSAGE = 'flags require one another more than 32 deep',

@@ -128,7 +128,7 @@ BEGIN
             ELSE format('flag "%s" has no variant "%s"', flag, variant) END,
         DETAIL = CASE WHEN known = '{}' THEN 'It has none at all.'
             ELSE format('It has %s.', array_to_string(known, ', ')) END,
-        HINT = coalesce(format('Perhaps you meant "%s".', fauna.nearest(variant, known)),
+        HINT = coalesce('Perhaps you meant "' || fauna.nearest(variant, known) || '".',
             format('Add it with SELECT fauna.set_variant(%L, %L, …);', flag, coalesce(variant, 'on')));
 END
 $$;
