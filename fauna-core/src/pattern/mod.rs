@@ -18,7 +18,7 @@ use regex::{Regex, RegexBuilder};
 use crate::document::DocumentError;
 
 /// Bytes of the compiled program at most; the grammar's limits keep patterns well below.
-const SIZE_LIMIT: usize = 64 << 20;
+const SIZE_LIMIT: usize = 32 << 20;
 
 /// A pattern; compiled when first used, since most audiences of a ruleset in memory are asked
 /// nothing for a long time and a compiled pattern takes tens of kilobytes.
