@@ -22,7 +22,12 @@ export default defineConfig(
   {
     files: ['**/*.js'],
     languageOptions: {
-      globals: { console: 'readonly', process: 'readonly', globalThis: 'readonly' },
+      globals: Object.fromEntries(
+        ['console', 'performance', 'process', 'ReadableStream', 'Response', 'TextEncoder'].map((name) => [
+          name,
+          'readonly',
+        ]),
+      ),
     },
   },
 );

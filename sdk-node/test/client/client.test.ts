@@ -358,6 +358,21 @@ describe('close', () => {
     expect(made.status).toBe('closed');
   });
 
+  test('does not wait for a body that knows nothing of the abort', async () => {
+    const body = new ReadableStream<Uint8Array>();
+    const headers = { 'content-type': 'text/event-stream' };
+    const fetch = (): Promise<Response> => Promise.resolve(new Response(body, { headers }));
+    const made = await createClient({
+      url: 'http://bridge',
+      key: 'k',
+      logger,
+      runtime: { fetch },
+      timeoutMs: 0,
+    });
+    await made.close();
+    expect(made.status).toBe('closed');
+  });
+
   test('may be called from a listener', async () => {
     const made = await connected();
     made.on('change', () => void made.close());

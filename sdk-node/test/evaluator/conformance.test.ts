@@ -113,10 +113,15 @@ function checks(rows: readonly CheckRow[]): void {
   });
 }
 
+interface PayloadOfRow {
+  readonly audiences?: object | null;
+  readonly refused?: boolean;
+}
+
 interface PayloadRow {
   readonly name: string;
-  readonly put: object;
-  readonly patches: readonly (object & { readonly refused?: boolean })[];
+  readonly put: PayloadOfRow;
+  readonly patches: readonly PayloadOfRow[];
   readonly flags: readonly string[];
   readonly audiences: readonly string[];
   readonly revision: number;
@@ -131,7 +136,9 @@ function payloads(rows: readonly PayloadRow[]): void {
       expect(result === 'applied').toBe(patch.refused !== true);
     }
     expect([...(store.ruleset?.flagKeys ?? [])].sort()).toEqual([...flags].sort());
-    for (const key of audiences) expect(store.ruleset?.audience(key)).toBeDefined();
+    const named = [put, ...patches].flatMap((payload) => Object.keys(payload.audiences ?? {}));
+    const present = [...new Set(named)].filter((key) => store.ruleset?.audience(key) !== undefined);
+    expect(present.sort()).toEqual([...audiences].sort());
     expect(store.ruleset?.position.revision).toBe(revision);
   });
 }

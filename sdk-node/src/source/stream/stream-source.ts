@@ -140,6 +140,10 @@ export class StreamSource implements DataSource {
       },
     });
     const reader = body.getReader();
+    // A body of the real fetch fails when its request is aborted; one of an injected fetch need not know about that.
+    connection.controller.signal.addEventListener('abort', () => {
+      reader.cancel().catch(() => undefined);
+    });
     while (connection === this.#connection) {
       const { done, value } = await reader.read();
       if (done || connection !== this.#connection) break;

@@ -27,6 +27,7 @@ export class Cluster {
   #databases = 0;
 
   static async start(): Promise<Cluster> {
+    requiredEnv('FAUNA_E2E_PG_BINDIR');
     const cluster = new Cluster();
     const args = [
       '--username',

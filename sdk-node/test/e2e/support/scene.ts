@@ -3,6 +3,7 @@ import { createClient } from '../../../src/index.ts';
 import type { FaunaClient, FaunaError, RulesetChange } from '../../../src/index.ts';
 import { Bridge } from './bridge.ts';
 import type { Cluster } from './cluster.ts';
+import { requiredEnv } from './required-env.ts';
 import { until } from './until.ts';
 
 export class Scene {
@@ -17,6 +18,7 @@ export class Scene {
 
   /** `setup` runs before the client connects; the environment is `production`. */
   static async set(cluster: Cluster, setup: string): Promise<Scene> {
+    requiredEnv('FAUNA_E2E_BRIDGE');
     const database = await cluster.createDatabase();
     await cluster.sql(database, `SELECT fauna.create_environment('production'); ${setup}`);
     const key = await cluster.sql(database, `SELECT fauna.create_sdk_key('production')`);
