@@ -81,9 +81,8 @@ BEGIN
         -- Compiled once and given to every environment that exists and was asked for.
         RETURN QUERY
         SELECT t.environment_key, 'audience', c.key, c.doc
-        FROM (SELECT array_agg(DISTINCT t.key) AS keys
-              FROM unnest(kinds, keys) t (kind, key) WHERE t.kind = 'audience') k
-        CROSS JOIN LATERAL fauna.compile_audiences(k.keys) c
+        FROM fauna.compile_audiences(ARRAY(
+            SELECT DISTINCT t.key FROM unnest(kinds, keys) t (kind, key) WHERE t.kind = 'audience')) c
         JOIN unnest(environments, kinds, keys) t (environment_key, kind, key)
             ON t.kind = 'audience' AND t.key = c.key
         JOIN fauna.environments e ON e.key = t.environment_key;

@@ -1,0 +1,19 @@
+//! The document log: every change of a source table becomes a revision, whole, once and in order,
+//! whatever the client, the isolation level or the fate of the database.
+
+// A helper that cannot go on stops its test, like the tests themselves.
+#![allow(clippy::expect_used, clippy::panic)]
+
+mod capture;
+mod catalog;
+mod dump_restore;
+mod epochs;
+mod invariants;
+mod isolation;
+mod reads;
+mod revisions;
+mod scale;
+mod shop;
+mod standby;
+mod subscriber;
+mod writers;
