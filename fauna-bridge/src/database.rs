@@ -152,10 +152,13 @@ impl Database {
     }
 
     /// Settings for a session that only ever reads: every statement is its own repeatable-read, read-only transaction,
-    /// so that all it reads comes from one snapshot without a `BEGIN` and a `COMMIT` on the way.
+    /// so that all it reads comes from one snapshot without a `BEGIN` and a `COMMIT` on the way. The few statements are
+    /// prepared and small, so planning them again or compiling them only costs latency.
     fn reader_settings(&self) -> String {
         format!(
             "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+             SET plan_cache_mode = force_generic_plan;
+             SET jit = off;
              SET statement_timeout = {}",
             self.timeout.as_millis()
         )

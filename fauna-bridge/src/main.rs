@@ -1,5 +1,6 @@
 //! The executable: parses the command line, sets up the log, runs the command.
 
+use std::io::{IsTerminal as _, stdout};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -15,7 +16,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match runtime.block_on(serve(&options)) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
-            tracing::error!(%error, "cannot start");
+            tracing::error!(%error, "cannot go on");
             Ok(ExitCode::FAILURE)
         }
     }
@@ -23,7 +24,7 @@ fn main() -> anyhow::Result<ExitCode> {
 
 fn start_log(format: LogFormat) {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
-    let log = tracing_subscriber::fmt().with_env_filter(filter);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(stdout().is_terminal());
     match format {
         LogFormat::Json => log.json().init(),
         LogFormat::Pretty => log.init(),

@@ -15,7 +15,7 @@ use crate::options::ServeOptions;
 use crate::server::Server;
 use crate::stream::StreamContext;
 
-/// Why the bridge did not start. Once it runs, it runs.
+/// Why the bridge did not start, or did not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The connection string is unusable.
@@ -29,6 +29,9 @@ pub enum ServeError {
         /// Why not.
         error: io::Error,
     },
+    /// The task that follows the database ended.
+    #[error("the follower of the database failed; this is a defect")]
+    Follower,
     /// Signals cannot be caught.
     #[error("cannot catch signals: {0}")]
     Signals(#[source] io::Error),
@@ -37,7 +40,7 @@ pub enum ServeError {
 /// Runs the bridge until SIGTERM or SIGINT. It listens before PostgreSQL was reached, so that probes are answered.
 ///
 /// # Errors
-/// It cannot start.
+/// It cannot start, or has a defect.
 pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
     let signals = Signals::catch().map_err(ServeError::Signals)?;
     let database = Database::try_new(&options.database_url, options.database_timeout_ms)?;
@@ -67,10 +70,15 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
     };
     let router = router(Bridge { fleet, streams: Arc::new(streams) });
 
-    let following = tokio::spawn(follower.run());
-    server.serve(router, &health, signals.received()).await;
-    following.abort();
-    Ok(())
+    let mut following = tokio::spawn(follower.run());
+    tokio::select! {
+        () = server.serve(router, &health, signals.received()) => {
+            following.abort();
+            Ok(())
+        }
+        // Only a defect ends it. A process that no longer follows must not look alive.
+        _ = &mut following => Err(ServeError::Follower),
+    }
 }
 
 struct Signals {

@@ -32,8 +32,7 @@ SELECT h.environment_key,
   CROSS JOIN LATERAL (
       SELECT CASE WHEN (h.epoch, h.revision) IS DISTINCT FROM (known.epoch, known.revision)
                   THEN fauna.changes(h.environment_key, known.epoch, coalesce(known.revision, 0)) END
-      OFFSET 0) AS moved (payload)
- ORDER BY h.environment_key";
+      OFFSET 0) AS moved (payload)";
 
 /// The prepared query.
 pub struct CatchUp(Statement);
