@@ -169,7 +169,7 @@ impl Body {
     fn compile(key: &str, document: &Json, compiled: &[Variant]) -> Result<Self, DocumentError> {
         let flag = object(document)?;
         FlagKind::compile(flag)?;
-        variants(flag)?;
+        variant_values(flag)?;
         let enabled = required(flag, "enabled")?.as_bool();
         let salt = document::optional_string(flag, "salt")?.unwrap_or(key);
         Ok(Self {
@@ -223,14 +223,17 @@ impl RuleAudience {
     }
 }
 
+fn variant_values(flag: &Map<String, Json>) -> Result<&Map<String, Json>, DocumentError> {
+    object(required(flag, "variants")?).map_err(|error| error.within("variants"))
+}
+
 fn variants(flag: &Map<String, Json>) -> Result<Box<[Variant]>, DocumentError> {
-    let variants = object(required(flag, "variants")?).map_err(|e| e.within("variants"))?;
     let variant = |(index, (key, value)): (usize, (&String, &Json))| Variant {
         key: key.as_str().into(),
         index,
         value: value.clone(),
     };
-    Ok(variants.iter().enumerate().map(variant).collect())
+    Ok(variant_values(flag)?.iter().enumerate().map(variant).collect())
 }
 
 fn off_variant(flag: &Map<String, Json>, variants: &[Variant]) -> Result<usize, DocumentError> {

@@ -76,12 +76,7 @@ fn item(parser: &mut Parser, first: bool) -> Result<(), PatternError> {
             return Err(parser.error("set operations are not supported"));
         }
     }
-    let Some(low) = character_or_class(parser)? else {
-        return match parser.peek() {
-            Some('-') => Err(parser.error("a range needs two characters")),
-            _ => Ok(()),
-        };
-    };
+    let Some(low) = character_or_class(parser)? else { return Ok(()) };
     parser.write_character(low)?;
     if parser.peek() != Some('-') {
         return Ok(());

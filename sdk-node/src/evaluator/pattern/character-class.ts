@@ -54,8 +54,8 @@ function readItem(reader: PatternReader, isFirst: boolean): void {
   }
   if (reader.takeIf('&&') || reader.takeIf('~~')) throw reader.error('set operations are not supported');
   const low = readMember(reader);
-  if (reader.peek() !== '-') return;
-  if (low === undefined) throw reader.error('a range needs two characters');
+  // A hyphen after a class escape is no range; it is read as an item of its own.
+  if (low === undefined || reader.peek() !== '-') return;
   reader.take();
   if (reader.peek() === ']') return;
   if (reader.peek() === '[' || reader.peek() === '-') throw reader.error('a range needs two characters');
