@@ -49,7 +49,7 @@ export class Evaluator {
     if (ruleset === undefined) {
       return defaulted(key, fallback, 'PROVIDER_NOT_READY', 'no ruleset has arrived yet');
     }
-    const evaluation = this.#evaluate(ruleset, key, context);
+    const evaluation = tryEvaluate(ruleset, key, context, this.#clock);
     if (evaluation === undefined) return unreadable(key, fallback, ruleset);
     const { value } = evaluation;
     if (value === undefined) return detailsOf(key, evaluation, fallback, ruleset.position);
@@ -63,8 +63,10 @@ export class Evaluator {
     // Without a prototype, so that a flag that does not exist is not found even if it is called `toString`.
     const all = Object.create(null) as Record<string, EvaluationDetails<JsonValue | undefined>>;
     if (ruleset === undefined) return all;
+    let now: Instant | undefined;
+    const atOnce = (): Instant => (now ??= this.#clock());
     for (const key of ruleset.flagKeys) {
-      const evaluation = this.#evaluate(ruleset, key, context);
+      const evaluation = tryEvaluate(ruleset, key, context, atOnce);
       all[key] =
         evaluation === undefined
           ? unreadable(key, undefined, ruleset)
@@ -72,13 +74,19 @@ export class Evaluator {
     }
     return all;
   }
+}
 
-  #evaluate(ruleset: Ruleset, key: string, context: EvaluationContext): Evaluation | undefined {
-    try {
-      return ruleset.evaluate(key, context, this.#clock);
-    } catch {
-      return undefined;
-    }
+/** The evaluation; undefined when reading the context threw. */
+function tryEvaluate(
+  ruleset: Ruleset,
+  key: string,
+  context: EvaluationContext,
+  clock: () => Instant,
+): Evaluation | undefined {
+  try {
+    return ruleset.evaluate(key, context, clock);
+  } catch {
+    return undefined;
   }
 }
 

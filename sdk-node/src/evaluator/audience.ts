@@ -5,13 +5,12 @@ import { fingerprint } from './fingerprint.ts';
 import { BROKEN, combine, NO } from './outcome.ts';
 import type { AudienceTest } from './outcome.ts';
 
-/** An audience ready for evaluation. One whose document is broken carries its error and answers BROKEN. */
+/** An audience ready for evaluation. One whose document is broken answers BROKEN. */
 export interface CompiledAudience {
   readonly key: string;
   readonly test: AudienceTest;
   /** The audiences its conditions ask for. */
   readonly audiences: readonly string[];
-  readonly error: string | undefined;
   readonly fingerprint: string;
 }
 
@@ -29,12 +28,10 @@ export function compileAudience(key: string, document: unknown): CompiledAudienc
       // Without conditions an audience matches nobody, whatever `match` would make of none.
       test: tests.length === 0 ? () => NO : combine(match, tests),
       audiences: conditions.flatMap((condition) => condition.audiences),
-      error: undefined,
       fingerprint: mark,
     };
   } catch (error) {
     if (!(error instanceof DocumentError)) throw error;
-    const { message } = error;
-    return { key, test: () => BROKEN, audiences: [], error: message, fingerprint: mark };
+    return { key, test: () => BROKEN, audiences: [], fingerprint: mark };
   }
 }

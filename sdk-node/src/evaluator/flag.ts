@@ -56,7 +56,6 @@ export interface CompiledFlag {
   readonly usesTime: boolean;
   readonly audiences: readonly string[];
   readonly prerequisites: readonly string[];
-  readonly clientVisible: boolean;
   readonly fingerprint: string;
   readonly evaluate: FlagEvaluator;
   /** What `evaluate` returns when the bounds of evaluation are exhausted: the end for a dependent flag too. */
@@ -83,7 +82,6 @@ export function compileFlag(key: string, document: unknown): CompiledFlag {
       usesTime: false,
       audiences: [],
       prerequisites: [],
-      clientVisible: false,
       fingerprint: mark,
       evaluate: () => broken,
       exhausted: exhausted(off),
@@ -117,7 +115,6 @@ function compile(key: string, flag: Members, mark: string): CompiledFlag {
     usesTime: prerequisites.length > 0 || fallback.usesTime || rules.some((rule) => rule.usesTime),
     audiences: rules.flatMap((rule) => rule.audiences),
     prerequisites: prerequisites.map((prerequisite) => prerequisite.flag),
-    clientVisible: member(flag, 'clientVisible') === true,
     fingerprint: mark,
     evaluate: isEnabled ? evaluator(parts) : () => disabled,
     exhausted: parts.exhausted,

@@ -1,7 +1,7 @@
 /** Evaluation as an application calls it: types, defaults, and contexts that are not what they should be. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createClient } from '../../src/index.ts';
-import type { EvaluationContext, FaunaClient, Logger } from '../../src/index.ts';
+import type { EvaluationContext, FaunaClient, Logger, Runtime } from '../../src/index.ts';
 import { FakeRuntime } from '../support/fake-runtime.ts';
 import { audienceOf, booleanFlag, put, ruleFor } from '../support/rulesets.ts';
 
@@ -163,6 +163,28 @@ describe('evaluateAll', () => {
     expect(all.unreadable).toMatchObject({ value: undefined, errorCode: 'PARSE_ERROR' });
   });
 
+  test('evaluates all flags at the same instant', async () => {
+    const window = (activeFrom: string | null, activeUntil: string | null): object =>
+      booleanFlag({ rules: [{ ...ruleFor(), activeFrom, activeUntil }], default: { variant: 'off' } });
+    const ticking = new FakeRuntime();
+    let nowMs = Date.parse('2026-01-01T00:00:00Z') - 1;
+    const connecting = createClient({
+      url: 'http://x',
+      key: 'k',
+      runtime: { ...fakeOf(ticking), now: () => nowMs++ },
+    });
+    await ticking.lastRequest.answer();
+    const flags = {
+      before: window(null, '2026-01-01T00:00:00Z'),
+      after: window('2026-01-01T00:00:00Z', null),
+    };
+    await ticking.lastRequest.event('put', put(1, flags));
+    const clocked = await connecting;
+    nowMs = Date.parse('2026-01-01T00:00:00Z') - 1;
+    expect(Object.values(clocked.evaluateAll({})).map((details) => details.value)).toEqual([true, false]);
+    await clocked.close();
+  });
+
   test('does not find what is not a flag', () => {
     const all = fauna.evaluateAll({});
     expect('hasOwnProperty' in all).toBe(false);
@@ -268,3 +290,8 @@ describe('a context', () => {
 test.each(['__proto__', 'constructor', 'hasOwnProperty', '', '\0'])('%j is no flag', (key) => {
   expect(fauna.booleanDetails(key, {}, true).errorCode).toBe('FLAG_NOT_FOUND');
 });
+
+function fakeOf(runtime: FakeRuntime): Runtime {
+  const { fetch, setTimeout, clearTimeout, now, random } = runtime;
+  return { fetch, setTimeout, clearTimeout, now, random };
+}
