@@ -12,16 +12,18 @@
 -- session's own view, so that the error comes where the mistake is; and once more at COMMIT behind the log's
 -- lock, when nobody else can be halfway. No statement waits for another flag writer that way.
 --
--- Like the log's, what runs for every row is PL/pgSQL and settles its plan (see 30): an allocation costs 60 µs at
--- commit, and cost 300 with a SQL function, which is planned at every call, and a plan from when the tables were empty.
+-- Like the log's, what runs for every row is PL/pgSQL and settles its plan (see 30): an allocation costs 60
+-- µs at commit, and cost 300 with a SQL function, which is planned at every call, and a plan from when the
+-- tables were empty.
 
 CREATE FUNCTION fauna.lock_commits() RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- A write, not FOR UPDATE: it makes the next REPEATABLE READ transaction with an older snapshot fail (40001) where it
-    -- would check against rows that are no longer true. Once per transaction, as dead versions of one row add up.
+    -- A write, not FOR UPDATE: it makes the next REPEATABLE READ transaction with an older snapshot fail
+    -- (40001) where it would check against rows that are no longer true. Once per transaction, as dead
+    -- versions of one row add up.
     UPDATE fauna.commit_lock SET txid = pg_current_xact_id() WHERE txid <> pg_current_xact_id();
 END
 $$;
@@ -105,8 +107,8 @@ CREATE TRIGGER attributes_validate_type
     FOR EACH ROW WHEN (OLD.type <> NEW.type)
     EXECUTE FUNCTION fauna.validate_attribute_type('statement');
 
--- The condition's FOR SHARE suffices in READ COMMITTED. A REPEATABLE READ transaction can change the type under a condition that
--- was committed after its snapshot; it fails at the lock.
+-- The condition's FOR SHARE suffices in READ COMMITTED. A REPEATABLE READ transaction can change the type
+-- under a condition that was committed after its snapshot; it fails at the lock.
 CREATE CONSTRAINT TRIGGER attributes_validate_type_at_commit
     AFTER UPDATE OF type ON fauna.attributes
     DEFERRABLE INITIALLY DEFERRED

@@ -1,7 +1,8 @@
 -- What a flag and its variants may hold.
 --
--- A flag's kind never changes, as its key never does: every program that asks for the flag has the type written into it, and
--- a value of another type reaches it as an error. That also makes the check of a variant's value one of a single row.
+-- A flag's kind never changes, as its key never does: every program that asks for the flag has the type
+-- written into it, and a value of another type reaches it as an error. That also makes the check of a
+-- variant's value one of a single row.
 
 CREATE FUNCTION fauna.validate_flag() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER

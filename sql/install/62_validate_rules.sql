@@ -1,8 +1,9 @@
 -- What a rule may serve, and to whom.
 --
--- The sum of a rule's weights is checked at COMMIT only: moving share from one variant to another takes two statements in
--- plain SQL, and which comes first should not matter. Behind the log's lock it also holds when two sessions each add a
--- part. A half-loaded rule has a part of its weights, so a restore cannot fail.
+-- The sum of a rule's weights is checked at COMMIT only: moving share from one variant to another takes two
+-- statements in plain SQL, and which comes first should not matter. Behind the log's lock it also holds
+-- when two sessions each add a part. A half-loaded rule has a part of its weights, so a restore cannot
+-- fail.
 
 CREATE FUNCTION fauna.check_weights(rule uuid) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE

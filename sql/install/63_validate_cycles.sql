@@ -4,8 +4,9 @@
 -- An evaluation has at most 64 flags and audiences in progress, and its way leads from flag to required flag and then
 -- from audience to nested audience. So each kind may take half: 32 in a chain, 31 steps.
 --
--- Part of a graph without cycles has none and is no deeper, so a restore cannot fail. Two sessions that each add one half
--- of a cycle both pass at their statement; the second to commit is refused (see 60: twice, and why).
+-- Part of a graph without cycles has none and is no deeper, so a restore cannot fail. Two sessions that
+-- each add one half of a cycle both pass at their statement; the second to commit is refused (see 60:
+-- twice, and why).
 
 CREATE FUNCTION fauna.validate_nesting() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER

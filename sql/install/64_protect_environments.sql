@@ -1,9 +1,10 @@
 -- Protected environments: what is on there, only an admin changes.
 --
--- An admin is whoever may update fauna.environments, and so could take the protection away. Everybody else may prepare
--- a flag in a protected environment while it is off there, and create and delete such flags; they may not turn one
--- on, and not change one that is on: its rules, its variants, the audiences it asks for and the attributes these
--- compare. The same audience serves every environment, so one that a protected environment uses is protected too.
+-- An admin is whoever may update fauna.environments, and so could take the protection away. Everybody else
+-- may prepare a flag in a protected environment while it is off there, and create and delete such flags;
+-- they may not turn one on, and not change one that is on: its rules, its variants, the audiences it asks
+-- for and the attributes these compare. The same audience serves every environment, so one that a protected
+-- environment uses is protected too.
 --
 -- The question is asked in the WHEN clause, because only there current_user is the writer (in a function with
 -- its owner's rights it is the owner); for an admin nothing else runs. A cascade runs as the tables' owner and

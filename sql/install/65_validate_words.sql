@@ -1,8 +1,9 @@
 -- Keys and words that a CHECK constraint refuses, refused in words.
 --
--- The constraints in the tables are the rule, and hold even where triggers are off. But PostgreSQL's message for a CHECK
--- names the constraint and shows the row, and cannot say what would be right. So each of them has a trigger
--- here that comes first, costs nothing unless the value is wrong, and bears the constraint's name.
+-- The constraints in the tables are the rule, and hold even where triggers are off. But PostgreSQL's
+-- message for a CHECK names the constraint and shows the row, and cannot say what would be right. So each
+-- of them has a trigger here that comes first, costs nothing unless the value is wrong, and bears the
+-- constraint's name.
 
 CREATE FUNCTION fauna.refuse_value() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

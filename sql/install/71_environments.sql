@@ -15,8 +15,8 @@ AS $$
 DECLARE
     made bigint;
 BEGIN
-    -- One statement however many flags there are: each statement compiles its documents anew, and an environment may be
-    -- created beside thousands of flags.
+    -- One statement however many flags there are: each statement compiles its documents anew, and an
+    -- environment may be created beside thousands of flags.
     WITH missing AS (
         SELECT f.key AS flag_key, e.key AS environment_key,
             coalesce(complete_settings.off_variant, model.off_variant, fallback.off_variant) AS off_variant,

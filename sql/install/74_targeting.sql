@@ -27,8 +27,9 @@ DECLARE
     rule uuid;
 BEGIN
     PERFORM fauna.complete_settings(flag => fauna.known_flag(flag), environment => place);
-    -- Locking the default rule makes sessions that target the same flag take turns, so that no two make the same rule, or give two the
-    -- same place. To turn the flag on or off is to update another row, which does not wait.
+    -- Locking the default rule makes sessions that target the same flag take turns, so that no two make the
+    -- same rule, or give two the same place. To turn the flag on or off is to update another row, which
+    -- does not wait.
     SELECT r.id INTO rule
     FROM fauna.rules r
     WHERE r.flag_key = flag AND r.environment_key = place AND r.is_default
@@ -152,8 +153,9 @@ DECLARE
     rule uuid := fauna.rule_for(flag, audience, environment);
     rest text;
 BEGIN
-    -- The served variant comes first and starts at bucket 0, so more percent keep whom fewer had. Whom a rule for an audience
-    -- leaves falls through to the next; the default has no next and names the variant for the rest.
+    -- The served variant comes first and starts at bucket 0, so more percent keep whom fewer had. Whom a
+    -- rule for an audience leaves falls through to the next; the default has no next and names the variant
+    -- for the rest.
     SELECT s.off_variant INTO rest
     FROM fauna.rules r
     JOIN fauna.flag_settings s ON s.flag_key = r.flag_key AND s.environment_key = r.environment_key

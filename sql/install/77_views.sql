@@ -1,5 +1,5 @@
--- What a person wants to see at a glance. The views run with their owner's privileges, so that whoever may read them needs no right on
--- the documents, which hold the hashes of SDK keys.
+-- What a person wants to see at a glance. The views run with their owner's privileges, so that whoever may
+-- read them needs no right on the documents, which hold the hashes of SDK keys.
 
 CREATE VIEW fauna.rule_list AS
 SELECT

@@ -1,7 +1,7 @@
 -- Who may do what: five profiles, each a list of privileges that fauna.grant hands out and fauna.revoke takes back.
 --
--- A profile contains the one before it: evaluator, viewer, editor, admin. bridge stands alone. Roles are the database's own: Fauna keeps
--- no second list of people.
+-- A profile contains the one before it: evaluator, viewer, editor, admin. bridge stands alone. Roles are
+-- the database's own: Fauna keeps no second list of people.
 
 CREATE FUNCTION fauna.profile_privileges(profile text) RETURNS TABLE (privileges text, object text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
