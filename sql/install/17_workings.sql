@@ -15,6 +15,7 @@ CREATE UNLOGGED TABLE fauna.dirty (
     role text NOT NULL,
     application_name text NOT NULL,
     comment text,
+    is_first boolean NOT NULL,
     CONSTRAINT dirty_pkey PRIMARY KEY (txid, kind, environment_key, key),
     CONSTRAINT dirty_kind_check
         CHECK (kind IN ('flag', 'audience', 'sdk_key', 'attribute', 'environment', 'epoch'))
@@ -29,6 +30,7 @@ COMMENT ON COLUMN fauna.dirty.actor IS 'session_user at that statement.';
 COMMENT ON COLUMN fauna.dirty.role IS 'The role acted as at that statement; at COMMIT it may have been reset.';
 COMMENT ON COLUMN fauna.dirty.application_name IS 'application_name at that statement.';
 COMMENT ON COLUMN fauna.dirty.comment IS 'Setting fauna.comment at that statement.';
+COMMENT ON COLUMN fauna.dirty.is_first IS 'Whether nothing was marked before it, so that it is the one whose trigger stamps.';
 
 CREATE UNLOGGED TABLE fauna.pending (
     txid xid8 NOT NULL,

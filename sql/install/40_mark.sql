@@ -8,15 +8,18 @@
 CREATE FUNCTION fauna.mark(kind text, environments text[], keys text[]) RETURNS void
     LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan SET jit = off
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 #variable_conflict use_variable
+DECLARE
+    tx xid8 := pg_current_xact_id();
 BEGIN
-    INSERT INTO fauna.dirty (txid, kind, environment_key, key, actor, role, application_name, comment)
-    SELECT pg_current_xact_id(), kind, m.environment_key, m.key,
+    INSERT INTO fauna.dirty (txid, kind, environment_key, key, actor, role, application_name, comment, is_first)
+    SELECT tx, kind, m.environment_key, m.key,
         session_user, coalesce(nullif(current_setting('role'), 'none'), session_user),
-        current_setting('application_name'), nullif(current_setting('fauna.comment', true), '')
-    FROM unnest(environments, keys) m (environment_key, key)
+        current_setting('application_name'), nullif(current_setting('fauna.comment', true), ''),
+        m.n = 1 AND NOT EXISTS (SELECT FROM fauna.dirty d WHERE d.txid = tx)
+    FROM unnest(environments, keys) WITH ORDINALITY m (environment_key, key, n)
     ON CONFLICT DO NOTHING;
 
     PERFORM fauna.refresh_pending(array_fill(kind, ARRAY[cardinality(keys)]), environments, keys);

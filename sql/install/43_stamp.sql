@@ -106,13 +106,6 @@ DECLARE
     here text;
     target record;
 BEGIN
-    -- The first event does all, and leaves nothing to the others of the same transaction.
-    IF NOT EXISTS (SELECT FROM fauna.dirty d
-                   WHERE d.txid = NEW.txid AND d.kind = NEW.kind
-                       AND d.environment_key = NEW.environment_key AND d.key = NEW.key) THEN
-        RETURN NULL;
-    END IF;
-
     IF EXISTS (SELECT FROM pg_subscription_rel r
                WHERE r.srrelid IN ('fauna.heads'::regclass, 'fauna.documents'::regclass)) THEN
         RAISE EXCEPTION 'flags cannot be changed on a logical subscriber'
@@ -183,6 +176,11 @@ $$;
 REVOKE ALL ON FUNCTION fauna.stamp() FROM PUBLIC;
 COMMENT ON FUNCTION fauna.stamp() IS 'Trigger: turns the transaction''s marks into at most one revision per environment.';
 
+-- One event does all. It belongs to the first mark, and leaves no mark behind, so the next one (made after SET
+-- CONSTRAINTS … IMMEDIATE, or by somebody's deferred trigger during the commit) is a first mark again. A savepoint
+-- cannot part the event from the marks that count on it: what was marked after it, and survives when it is rolled
+-- back, was marked after that rollback, and found no mark. An event for every mark would cost an import a
+-- call per row.
 CREATE CONSTRAINT TRIGGER dirty_stamp AFTER INSERT ON fauna.dirty
     DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION fauna.stamp();
+    FOR EACH ROW WHEN (NEW.is_first) EXECUTE FUNCTION fauna.stamp();
