@@ -28,29 +28,37 @@ export interface EvaluationDetails<T> {
   readonly flagMetadata: FlagMetadata;
 }
 
-/** The details of an evaluation whose value (or the application's default in its stead) is `value`. */
+/**
+ * The details of an evaluation whose value (or the application's default in its stead) is `value`. Members that have
+ * nothing to say are left out; they are assigned one by one because spreading optional parts costs several times more.
+ */
 export function detailsOf<T>(
   flagKey: string,
   evaluation: Evaluation,
   value: T,
   at: Position,
 ): EvaluationDetails<T> {
-  const { variant, reason, ruleId, prerequisite, errorCode, errorMessage } = evaluation;
-  return {
+  const { variant, reason, errorCode, errorMessage } = evaluation;
+  const details: Writable<EvaluationDetails<T>> = {
     flagKey,
     value,
-    ...(variant === undefined ? {} : { variant }),
     reason,
-    ...(errorCode === undefined ? {} : { errorCode }),
-    ...(errorMessage === undefined ? {} : { errorMessage }),
-    flagMetadata: {
-      version: at.revision,
-      flagSetId: at.environment,
-      ...(ruleId === undefined ? {} : { ruleId }),
-      ...(prerequisite === undefined ? {} : { prerequisite }),
-    },
+    flagMetadata: metadataOf(evaluation, at),
   };
+  if (variant !== undefined) details.variant = variant;
+  if (errorCode !== undefined) details.errorCode = errorCode;
+  if (errorMessage !== undefined) details.errorMessage = errorMessage;
+  return details;
 }
+
+function metadataOf({ ruleId, prerequisite }: Evaluation, at: Position): FlagMetadata {
+  const metadata: Writable<FlagMetadata> = { version: at.revision, flagSetId: at.environment };
+  if (ruleId !== undefined) metadata.ruleId = ruleId;
+  if (prerequisite !== undefined) metadata.prerequisite = prerequisite;
+  return metadata;
+}
+
+type Writable<T> = { -readonly [Member in keyof T]: T[Member] };
 
 /** The details of an evaluation that gave the application its own default. */
 export function defaulted<T>(
