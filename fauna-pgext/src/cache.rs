@@ -2,7 +2,7 @@
 //!
 //! A cache belongs to one environment and one configuration (epoch and revision) of it. It is
 //! filled key by key as evaluations ask, and only ever grows: an evaluation borrows from it while
-//! it loads more. What is out of date is dropped whole, between evaluations; one that runs inside
+//! it loads more. What is out of date (see [`invalidation`]) is dropped whole, between evaluations; one that runs inside
 //! another (a load can run SQL) simply begins a new cache while the outer one keeps its own alive.
 //!
 //! A load can meet a newer configuration than the rest of the cache, since a commit is visible a
@@ -18,7 +18,7 @@ use fauna_core::{Audience, Flag, Source};
 use rustc_hash::FxBuildHasher;
 
 use crate::catalog::Catalog;
-use crate::invalidation;
+use crate::invalidation::{self, Due};
 use crate::jsonb::{Container, Node, to_json};
 use crate::load::{self, Document, Kind, Loaded, Tip};
 use crate::settings;
@@ -80,10 +80,15 @@ pub fn with_cache<T>(evaluate: impl Fn(&Cache) -> T) -> T {
 }
 
 fn current() -> Rc<Cache> {
-    invalidation::receive();
-    if invalidation::take_stale() {
-        drop(CURRENT.take());
-        drop(OTHERS.take());
+    match invalidation::due() {
+        Due::Nothing => {}
+        Due::Compare
+            if CURRENT
+                .with_borrow(|cache| cache.as_ref().is_some_and(|cache| cache.is_of_this_snapshot())) =>
+        {
+            invalidation::keep();
+        }
+        Due::Compare | Due::Drop => drop_all(),
     }
     if settings::take_environment_changed() {
         set_aside(CURRENT.take());
@@ -95,6 +100,11 @@ fn current() -> Rc<Cache> {
     let cache = take_aside(&environment).unwrap_or_else(|| Rc::new(Cache::new(environment)));
     CURRENT.set(Some(Rc::clone(&cache)));
     cache
+}
+
+fn drop_all() {
+    drop(CURRENT.take());
+    drop(OTHERS.take());
 }
 
 fn set_aside(cache: Option<Rc<Cache>>) {
@@ -140,6 +150,11 @@ impl Cache {
             None => self.accept(Loaded { tip: load::tip(&self.catalog, &self.environment), what: () }).1,
         };
         tip.map(|tip| tip.revision)
+    }
+
+    /// Whether the statement's snapshot sees the configuration that is compiled.
+    fn is_of_this_snapshot(&self) -> bool {
+        self.tip.get().is_none_or(|tip| load::is_seen(*tip, &self.catalog, &self.environment))
     }
 
     /// A flag with its values.
@@ -196,7 +211,7 @@ impl Cache {
         let bytes = self.bytes.get() + document.as_ref().map_or(0, |document| document.len());
         self.bytes.set(bytes);
         if bytes > MAX_BYTES {
-            invalidation::mark_stale();
+            invalidation::drop_all();
         }
         let compiled = document.map(|document| T::compile(&key, Container::new(&document)));
         entries.insert(key, Box::new(compiled)).as_ref()
@@ -206,7 +221,7 @@ impl Cache {
     fn accept<T>(&self, loaded: Loaded<T>) -> (T, Option<Tip>) {
         if *self.tip.get_or_init(|| loaded.tip) != loaded.tip {
             self.is_torn.set(true);
-            invalidation::mark_stale();
+            invalidation::drop_all();
         }
         (loaded.what, loaded.tip)
     }

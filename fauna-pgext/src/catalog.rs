@@ -102,7 +102,7 @@ fn relation(schema: pg_sys::Oid, name: &CStr) -> pg_sys::Oid {
 
 fn absent() -> ! {
     // Next time look again: CREATE EXTENSION invalidates nothing that we watch.
-    invalidation::mark_stale();
+    invalidation::drop_all();
     ereport!(
         ERROR,
         PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

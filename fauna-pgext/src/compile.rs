@@ -8,7 +8,6 @@ use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::{direct_function_call, pg_sys};
 
 use crate::catalog::Catalog;
-use crate::invalidation::note_own_changes_read;
 use crate::load::{Document, Kind};
 use crate::varlena;
 
@@ -17,8 +16,6 @@ const COMPILER: &std::ffi::CStr = c"fauna.compile_document(pg_catalog.text,pg_ca
 
 /// Calls `fauna.compile_document` under the active snapshot.
 pub fn compile_document(catalog: &Catalog, environment: &str, kind: Kind, key: &str) -> Document {
-    // Who fills an environment without a log is most often this very transaction.
-    note_own_changes_read();
     let arguments = [environment, kind.as_str(), key].map(|text| varlena::to_datum(text.as_bytes()));
     let _owner = ActingAs::new(catalog.owner());
     // SAFETY: the function takes three texts and returns jsonb.

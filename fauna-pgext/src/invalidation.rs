@@ -10,10 +10,16 @@
 //! A callback may run in the middle of anything that touches a catalog, so it only leaves a note.
 //! The note is read where the next evaluation begins.
 //!
-//! An invalidation can arrive only when the server looks for some. It does so when a transaction
-//! begins or takes a lock, which a statement that merely evaluates does not do; so evaluation
-//! looks itself, once for every statement and every snapshot. Looking at every call would let a
-//! flag change in the middle of a statement.
+//! When the note is acted on is a matter of visibility, as with tables. A new statement or snapshot
+//! sees what was committed before it and what its own transaction has done; within one, flags do
+//! not change. Only what a (sub)transaction takes back when it aborts is dropped at once: the
+//! snapshot after may equal the one before.
+//!
+//! The server looks for the invalidations of others when a transaction begins or takes a lock; a
+//! statement that merely evaluates does neither, so evaluation looks itself, at every new snapshot.
+//! But a commit is visible to snapshots a moment before its invalidation is sent. So it looks
+//! again now and then, and if one has come, the snapshot's own view of the log decides whether it
+//! was meant for this snapshot or the next.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -21,17 +27,53 @@ use std::ffi::c_void;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use crate::unguarded;
+use crate::unguarded::{self, SnapshotAge};
+
+/// Evaluations under one snapshot between looks for invalidations: a look costs 10 ns, a tenth of a
+/// small evaluation.
+const LOOK_EVERY: u32 = 16;
 
 thread_local! {
-    /// Everything compiled is out of date.
-    static STALE: Cell<bool> = const { Cell::new(false) };
+    static NOTE: Cell<Note> = const { Cell::new(Note::None) };
     /// The relation that stands for the cache; zero while none is known.
     static SIGNAL: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::Oid::INVALID) };
     /// Something was read that this transaction has written and may yet take back.
     static OWN_CHANGES_READ: Cell<bool> = const { Cell::new(false) };
-    /// Statement and snapshot for which we have looked for invalidations.
-    static LOOKED_FOR: Cell<(i64, u64)> = const { Cell::new((0, 0)) };
+    /// The statement and snapshot that evaluated last.
+    static SEEN: Cell<Option<Visibility>> = const { Cell::new(None) };
+    /// Evaluations until the next look.
+    static UNTIL_LOOK: Cell<u32> = const { Cell::new(0) };
+}
+
+/// What is known of everything compiled.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Note {
+    /// It is up to date.
+    None,
+    /// It is up to date for this snapshot, but not for the next.
+    ForTheNextSnapshot,
+    /// It is out of date for the next snapshot, and may be for this one.
+    Unread,
+    /// It is wrong.
+    Wrong,
+}
+
+/// What an evaluation must do with everything compiled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Use it.
+    Nothing,
+    /// Drop it if the snapshot's own view of the log is of another configuration, else call [`keep`].
+    Compare,
+    /// Drop it.
+    Drop,
+}
+
+/// What tells one statement or snapshot from a later one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Visibility {
+    statement: pg_sys::TimestampTz,
+    snapshot: Option<SnapshotAge>,
 }
 
 /// Registers the callbacks; once in the life of a backend.
@@ -44,24 +86,38 @@ pub fn register() {
     }
 }
 
-/// Receives what has been invalidated since the statement, or its snapshot, is another.
-pub fn receive() {
-    let now = (unguarded::statement_timestamp(), unguarded::completed_transactions());
-    if LOOKED_FOR.get() != now {
-        LOOKED_FOR.set(now);
+/// What is to be done before this evaluation. A drop that is asked for must be done.
+pub fn due() -> Due {
+    let now = Visibility { statement: unguarded::statement_timestamp(), snapshot: unguarded::snapshot_age() };
+    let is_later = SEEN.get() != Some(now);
+    if is_later || UNTIL_LOOK.get() == 0 {
+        SEEN.set(Some(now));
+        UNTIL_LOOK.set(LOOK_EVERY);
         // SAFETY: called from an SQL function, so inside a transaction.
         unsafe { pg_sys::AcceptInvalidationMessages() };
     }
+    UNTIL_LOOK.set(UNTIL_LOOK.get() - 1);
+    match NOTE.get() {
+        Note::None => Due::Nothing,
+        Note::ForTheNextSnapshot if !is_later => Due::Nothing,
+        Note::Unread if !is_later => Due::Compare,
+        Note::ForTheNextSnapshot | Note::Unread | Note::Wrong => {
+            NOTE.set(Note::None);
+            Due::Drop
+        }
+    }
 }
 
-/// Whether everything compiled is out of date; asking takes the note away.
-pub fn take_stale() -> bool {
-    STALE.replace(false)
+/// Keeps everything compiled until the next snapshot.
+pub fn keep() {
+    if NOTE.get() == Note::Unread {
+        NOTE.set(Note::ForTheNextSnapshot);
+    }
 }
 
 /// Drops everything compiled before the next evaluation.
-pub fn mark_stale() {
-    STALE.set(true);
+pub fn drop_all() {
+    NOTE.set(Note::Wrong);
 }
 
 /// Watches `relation` in place of the one before.
@@ -76,7 +132,7 @@ pub fn note_own_changes_read() {
 
 unsafe extern "C-unwind" fn on_relation(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
     if relation == pg_sys::Oid::INVALID || relation == SIGNAL.get() {
-        STALE.set(true);
+        NOTE.set(NOTE.get().max(Note::Unread));
     }
 }
 
@@ -85,7 +141,7 @@ unsafe extern "C-unwind" fn on_transaction(event: pg_sys::XactEvent::Type, _argu
     let is_end =
         ![XACT_EVENT_PRE_COMMIT, XACT_EVENT_PARALLEL_PRE_COMMIT, XACT_EVENT_PRE_PREPARE].contains(&event);
     if is_end && OWN_CHANGES_READ.replace(false) {
-        STALE.set(true);
+        drop_all();
     }
 }
 
@@ -96,7 +152,7 @@ unsafe extern "C-unwind" fn on_subtransaction(
     _argument: *mut c_void,
 ) {
     if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB && OWN_CHANGES_READ.get() {
-        STALE.set(true);
+        drop_all();
     }
 }
 

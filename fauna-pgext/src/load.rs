@@ -46,12 +46,21 @@ fn with_tip<T>(
     read: impl FnOnce(&Snapshot, Option<Tip>) -> T,
 ) -> Loaded<T> {
     Snapshot::with(catalog.documents.id, |snapshot| {
-        let tip = scan::row(&catalog.heads, &[Key::Text(environment)], snapshot, |head| {
-            note_if_own(head);
-            Tip { epoch: head.uuid(1), revision: head.integer(2) }
-        });
+        let tip = head(catalog, environment, snapshot);
         Loaded { tip, what: read(snapshot, tip) }
     })
+}
+
+fn head(catalog: &Catalog, environment: &str, snapshot: &Snapshot) -> Option<Tip> {
+    scan::row(&catalog.heads, &[Key::Text(environment)], snapshot, |head| {
+        note_if_own(head);
+        Tip { epoch: head.uuid(1), revision: head.integer(2) }
+    })
+}
+
+/// Whether the snapshot of the running statement sees this tip.
+pub fn is_seen(tip: Option<Tip>, catalog: &Catalog, environment: &str) -> bool {
+    Snapshot::active().is_some_and(|snapshot| head(catalog, environment, &snapshot) == tip)
 }
 
 /// Reads only the tip.
@@ -73,7 +82,7 @@ pub fn document(catalog: &Catalog, environment: &str, kind: Kind, key: &str) -> 
             }
         }
         if tip.is_none() {
-            return compile_document(catalog, environment, kind, key);
+            return compiled(catalog, environment, kind, key);
         }
         let keys = [Key::Text(environment), Key::Text(kind.as_str()), Key::Text(key)];
         scan::row(&catalog.documents, &keys, snapshot, |row| {
@@ -101,7 +110,7 @@ pub fn documents(catalog: &Catalog, environment: &str, kind: Kind) -> Loaded<Vec
             let table = catalog.keys_of(kind);
             scan::rows(&table, &[], snapshot, |row| keys.push(row.text(0).into()));
             for key in keys {
-                let document = compile_document(catalog, environment, kind, &key);
+                let document = compiled(catalog, environment, kind, &key);
                 documents.push((key, document));
             }
             return documents;
@@ -113,6 +122,14 @@ pub fn documents(catalog: &Catalog, environment: &str, kind: Kind) -> Loaded<Vec
         });
         documents
     })
+}
+
+/// Compiles a document from the source tables, of which this transaction may have written any.
+fn compiled(catalog: &Catalog, environment: &str, kind: Kind, key: &str) -> Document {
+    if transaction_id().is_some() {
+        note_own_changes_read();
+    }
+    compile_document(catalog, environment, kind, key)
 }
 
 /// The id under which the running transaction's changes are kept; none if it has made none.

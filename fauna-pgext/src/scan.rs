@@ -20,6 +20,12 @@ use crate::varlena;
 pub struct Snapshot(pg_sys::Snapshot);
 
 impl Snapshot {
+    /// The snapshot of the running statement, if there is one.
+    pub fn active() -> Option<Self> {
+        // SAFETY: asks for the active snapshot only if there is one; it stays during the statement.
+        unsafe { pg_sys::ActiveSnapshotSet().then(|| Self(pg_sys::GetActiveSnapshot())) }
+    }
+
     /// Runs `read` with a new snapshot, registered and active, as what it calls may expect.
     ///
     /// An error inside unwinds past the release; the (sub)transaction's end releases then.

@@ -20,12 +20,20 @@ pub fn statement_timestamp() -> pg_sys::TimestampTz {
     server::GetCurrentStatementStartTimestamp()
 }
 
-/// How many transactions had ended when the active snapshot was taken: tells one snapshot from a
-/// later one that can see more. Zero without a snapshot.
-pub fn completed_transactions() -> u64 {
-    if !server::ActiveSnapshotSet() {
-        return 0;
-    }
-    // SAFETY: there is an active snapshot, and it stays while we read this.
-    unsafe { (*server::GetActiveSnapshot()).snapXactCompletionCount }
+/// What a snapshot can see: less than a later one with other numbers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotAge {
+    /// Transactions that had ended when it was taken.
+    completed: u64,
+    /// Commands of its own transaction before it.
+    commands: pg_sys::CommandId,
+}
+
+/// The age of the active snapshot, if there is one.
+pub fn snapshot_age() -> Option<SnapshotAge> {
+    server::ActiveSnapshotSet().then(|| {
+        // SAFETY: there is an active snapshot, and it stays while we read this.
+        let snapshot = unsafe { &*server::GetActiveSnapshot() };
+        SnapshotAge { completed: snapshot.snapXactCompletionCount, commands: snapshot.curcid }
+    })
 }

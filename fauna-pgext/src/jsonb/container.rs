@@ -74,6 +74,9 @@ impl<'a> Container<'a> {
         if !self.is_object() {
             return None;
         }
+        if self.count() <= FEW_KEYS {
+            return self.walk_to(key.as_bytes());
+        }
         let index = self.position(key.as_bytes())? + self.count();
         self.nodes(index, index + 1).next()
     }
@@ -97,11 +100,22 @@ impl<'a> Container<'a> {
         (self.header & COUNT) as usize
     }
 
-    fn position(self, key: &[u8]) -> Option<usize> {
-        if self.count() <= FEW_KEYS {
-            let mut keys = self.nodes(0, self.count());
-            return (0..self.count()).find(|_| keys.next_bytes() == Some(key));
+    /// Finds a member by walking: past the keys, and from the key on to its value, which stands as
+    /// far behind it as there are keys. One pass, in which every offset is the sum of what it passes.
+    fn walk_to(self, key: &[u8]) -> Option<Node<'a>> {
+        let mut nodes = self.nodes(0, 2 * self.count());
+        loop {
+            let (_, start, end) = nodes.next_entry()?;
+            if nodes.index > self.count() || end - start > key.len() {
+                return None;
+            }
+            if end - start == key.len() && nodes.data.get(start..end)? == key {
+                return nodes.nth(self.count() - 1);
+            }
         }
+    }
+
+    fn position(self, key: &[u8]) -> Option<usize> {
         let order = |found: &[u8]| found.len().cmp(&key.len()).then_with(|| found.cmp(key));
         let (mut low, mut high) = (0, self.count());
         while low < high {
@@ -116,9 +130,11 @@ impl<'a> Container<'a> {
     }
 
     fn nodes(self, index: usize, end: usize) -> Nodes<'a> {
-        let entries = if self.is_object() { 2 * self.count() } else { self.count() };
-        let data = self.bytes.get(4 + 4 * entries..).unwrap_or_default();
-        Nodes { container: self, data, index, end, offset: self.offset(index) }
+        let count = if self.is_object() { 2 * self.count() } else { self.count() };
+        let (entries, data) =
+            self.bytes.get(4..).and_then(|rest| rest.split_at_checked(4 * count)).unwrap_or_default();
+        let entries = entries.as_chunks().0.get(index..end).unwrap_or_default();
+        Nodes { entries, data, index, offset: self.offset(index) }
     }
 
     /// Where an entry's data begins: the lengths before it, back to the nearest end that is stored.
@@ -142,25 +158,25 @@ impl<'a> Container<'a> {
 /// A walk over consecutive entries.
 #[derive(Debug, Clone)]
 pub struct Nodes<'a> {
-    container: Container<'a>,
+    entries: &'a [[u8; 4]],
     data: &'a [u8],
+    /// Entries walked past, counted from the container's first.
     index: usize,
-    end: usize,
     offset: usize,
 }
 
 impl<'a> Nodes<'a> {
     /// The next entry's type and where its data begins and ends.
     fn next_entry(&mut self) -> Option<(u32, usize, usize)> {
-        if self.index >= self.end {
-            return None;
-        }
-        let entry = self.container.entry(self.index)?;
+        let (entry, rest) = self.entries.split_first()?;
+        self.entries = rest;
+        self.index += 1;
+        let entry = u32::from_ne_bytes(*entry);
         let start = self.offset;
         let length_or_end = (entry & LENGTH_OR_END) as usize;
-        self.offset = if entry & HAS_END != 0 { length_or_end } else { start + length_or_end };
-        self.index += 1;
-        Some((entry & TYPE, start, self.offset))
+        let end = if entry & HAS_END != 0 { length_or_end.max(start) } else { start + length_or_end };
+        self.offset = end;
+        Some((entry & TYPE, start, end))
     }
 
     /// The next entry's data, whatever its type: for keys, which are strings.
@@ -168,13 +184,8 @@ impl<'a> Nodes<'a> {
         let (_, start, end) = self.next_entry()?;
         self.data.get(start..end)
     }
-}
 
-impl<'a> Iterator for Nodes<'a> {
-    type Item = Node<'a>;
-
-    fn next(&mut self) -> Option<Node<'a>> {
-        let (kind, start, end) = self.next_entry()?;
+    fn node(&self, kind: u32, start: usize, end: usize) -> Option<Node<'a>> {
         // Numbers and containers begin at a multiple of four.
         let aligned = start.next_multiple_of(4);
         Some(match kind {
@@ -185,6 +196,22 @@ impl<'a> Iterator for Nodes<'a> {
             CONTAINER => Node::Container(Container::new(self.data.get(aligned..end)?)),
             _ => Node::Null,
         })
+    }
+}
+
+impl<'a> Iterator for Nodes<'a> {
+    type Item = Node<'a>;
+
+    fn next(&mut self) -> Option<Node<'a>> {
+        let (kind, start, end) = self.next_entry()?;
+        self.node(kind, start, end)
+    }
+
+    fn nth(&mut self, count: usize) -> Option<Node<'a>> {
+        for _ in 0..count {
+            self.next_entry()?;
+        }
+        self.next()
     }
 }
 
