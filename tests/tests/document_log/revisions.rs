@@ -92,6 +92,41 @@ async fn a_rolled_back_savepoint_takes_its_marks_and_leaves_the_others() {
 }
 
 #[tokio::test]
+async fn a_stamp_that_is_rolled_back_with_its_savepoint_is_made_again_at_commit() {
+    let database = shop().await;
+    let mut notifications = listener(&database).await;
+    database
+        .execute(&format!(
+            "BEGIN; {TOGGLE}; SAVEPOINT s; SET CONSTRAINTS ALL IMMEDIATE; UPDATE fauna.flags SET tags = '{{x}}'; ROLLBACK TO s;
+             UPDATE fauna.audiences SET match = 'any' WHERE key = 'staff'; COMMIT"
+        ))
+        .await;
+    assert_eq!(heads(&database.connect().await).await, ["production:2", "staging:2"]);
+    assert_eq!(notifications.drain().await.len(), 2);
+    assert_consistent(&database).await;
+}
+
+#[tokio::test]
+async fn a_change_made_by_a_deferred_trigger_during_the_commit_joins_the_revision() {
+    let database = shop().await;
+    database
+        .execute(
+            "CREATE TABLE public.launches (id int);
+             CREATE FUNCTION public.launch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 UPDATE fauna.flags SET tags = '{launched}' WHERE key = 'banner'; RETURN NULL; END $$;
+             CREATE CONSTRAINT TRIGGER launch AFTER INSERT ON public.launches DEFERRABLE INITIALLY DEFERRED
+                 FOR EACH ROW EXECUTE FUNCTION public.launch()",
+        )
+        .await;
+    database.execute(&format!("BEGIN; {TOGGLE}; INSERT INTO public.launches VALUES (1); COMMIT")).await;
+    let client = database.connect().await;
+    assert_eq!(heads(&client).await, ["production:2", "staging:2"]);
+    let changed = "SELECT jsonb_agg(key ORDER BY key) FROM fauna.documents WHERE environment_key = 'production' AND revision = 2";
+    assert_eq!(read(&client, changed).await, json!(["banner", "checkout"]));
+    assert_consistent(&database).await;
+}
+
+#[tokio::test]
 async fn a_transaction_sees_its_own_documents_and_nobody_else_does() {
     let database = shop().await;
     let (writer, other) = (database.connect().await, database.connect().await);
