@@ -82,13 +82,15 @@ pub fn with_cache<T>(evaluate: impl Fn(&Cache) -> T) -> T {
 fn current() -> Rc<Cache> {
     match invalidation::due() {
         Due::Nothing => {}
-        Due::Compare
-            if CURRENT
-                .with_borrow(|cache| cache.as_ref().is_some_and(|cache| cache.is_of_this_snapshot())) =>
-        {
-            invalidation::keep();
+        Due::Drop => drop_all(),
+        Due::Compare => {
+            let current = CURRENT.with_borrow(Clone::clone);
+            let is_dropped = current.is_none_or(|cache| cache.is_superseded());
+            invalidation::settle(is_dropped);
+            if is_dropped {
+                drop_all();
+            }
         }
-        Due::Compare | Due::Drop => drop_all(),
     }
     if settings::take_environment_changed() {
         set_aside(CURRENT.take());
@@ -152,9 +154,9 @@ impl Cache {
         tip.map(|tip| tip.revision)
     }
 
-    /// Whether the statement's snapshot sees the configuration that is compiled.
-    fn is_of_this_snapshot(&self) -> bool {
-        self.tip.get().is_none_or(|tip| load::is_seen(*tip, &self.catalog, &self.environment))
+    /// Whether the statement's snapshot sees a newer configuration.
+    fn is_superseded(&self) -> bool {
+        self.tip.get().is_some_and(|tip| load::is_superseded(*tip, &self.catalog, &self.environment))
     }
 
     /// A flag with its values.

@@ -29,8 +29,7 @@ use pgrx::prelude::*;
 
 use crate::unguarded::{self, SnapshotAge};
 
-/// Evaluations under one snapshot between looks for invalidations: a look costs 10 ns, a tenth of a
-/// small evaluation.
+/// Evaluations under one snapshot between looks for invalidations, so that looking costs nothing.
 const LOOK_EVERY: u32 = 16;
 
 thread_local! {
@@ -63,7 +62,7 @@ enum Note {
 pub enum Due {
     /// Use it.
     Nothing,
-    /// Drop it if the snapshot's own view of the log is of another configuration, else call [`keep`].
+    /// Drop it if the statement's snapshot sees a newer configuration, and say so by [`settle`].
     Compare,
     /// Drop it.
     Drop,
@@ -108,11 +107,9 @@ pub fn due() -> Due {
     }
 }
 
-/// Keeps everything compiled until the next snapshot.
-pub fn keep() {
-    if NOTE.get() == Note::Unread {
-        NOTE.set(Note::ForTheNextSnapshot);
-    }
+/// Answers [`Due::Compare`]: everything compiled was dropped, or is kept until the next snapshot.
+pub fn settle(is_dropped: bool) {
+    NOTE.set(if is_dropped { Note::None } else { Note::ForTheNextSnapshot });
 }
 
 /// Drops everything compiled before the next evaluation.

@@ -58,9 +58,13 @@ fn head(catalog: &Catalog, environment: &str, snapshot: &Snapshot) -> Option<Tip
     })
 }
 
-/// Whether the snapshot of the running statement sees this tip.
-pub fn is_seen(tip: Option<Tip>, catalog: &Catalog, environment: &str) -> bool {
-    Snapshot::active().is_some_and(|snapshot| head(catalog, environment, &snapshot) == tip)
+/// Whether the snapshot of the running statement sees a newer configuration than this.
+pub fn is_superseded(tip: Option<Tip>, catalog: &Catalog, environment: &str) -> bool {
+    let Some(snapshot) = Snapshot::active() else { return true };
+    match (tip, head(catalog, environment, &snapshot)) {
+        (Some(tip), Some(seen)) => seen.epoch != tip.epoch || seen.revision > tip.revision,
+        (tip, seen) => tip != seen,
+    }
 }
 
 /// Reads only the tip.

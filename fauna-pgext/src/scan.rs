@@ -1,9 +1,9 @@
 //! Reading rows of the extension's own tables as the server reads its catalogs.
 //!
 //! A scan over the primary key with the server's own operators, not SQL through SPI: nothing is
-//! parsed or planned (reading one document costs 3 µs, and 40 µs less than SPI in a fresh
-//! connection), no transaction id is assigned (so it works on a standby), and no privilege is
-//! asked (so a caller needs EXECUTE only, and no role has to be switched).
+//! parsed or planned (a document and its head take 8 µs, a prepared query for the document alone
+//! 17 µs), no transaction id is assigned (so it works on a standby), and no privilege is asked (so
+//! a caller needs EXECUTE only, and no role has to be switched).
 //!
 //! The snapshot is a *catalog* snapshot: new at every load, whatever the transaction's isolation,
 //! because what is loaded outlives the transaction. An old REPEATABLE READ snapshot would fill the

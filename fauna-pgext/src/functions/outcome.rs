@@ -1,6 +1,6 @@
 //! Evaluation as all functions need it: on the cache, at the statement's time.
 
-use fauna_core::{Context, Evaluation, Timestamp, evaluate, evaluate_flag};
+use fauna_core::{Audience, Context, Evaluation, Flag, Source, Timestamp, evaluate, evaluate_flag};
 use pgrx::pg_sys;
 
 use crate::cache::{Cache, CachedFlag, with_cache};
@@ -10,6 +10,19 @@ use crate::varlena::Text;
 
 /// Microseconds from the Unix epoch to PostgreSQL's, 2000-01-01T00:00:00Z.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+
+/// Stands in for the cache once it is known to have no such flag, so that it is not asked twice.
+struct NoFlags;
+
+impl Source for NoFlags {
+    fn flag(&self, _key: &str) -> Option<&Flag> {
+        None
+    }
+
+    fn audience(&self, _key: &str) -> Option<&Audience> {
+        None
+    }
+}
 
 /// An evaluation and the cached flag that it is of.
 pub struct Outcome<'c> {
@@ -23,7 +36,7 @@ impl<'c> Outcome<'c> {
         let cached = cache.cached_flag(key);
         let evaluation = match cached {
             Some(cached) => evaluate_flag(cache, &cached.flag, context, now),
-            None => evaluate(cache, key, context, now),
+            None => evaluate(&NoFlags, key, context, now),
         };
         Self { evaluation, cached }
     }

@@ -42,19 +42,25 @@ async fn a_function_and_a_view_that_evaluate_follow_changes() {
 
 #[tokio::test]
 async fn one_statement_evaluates_one_configuration_although_another_session_commits_meanwhile() {
-    let database = database_with_flag().await;
-    let client = database.connect().await;
-    // The other session's whole transaction falls between two rows.
-    run(&client, "CREATE EXTENSION dblink").await;
-    let enable = format!(
-        "(SELECT count(*) FROM dblink('{}', 'SELECT fauna.enable(''x'')') AS enabled (key text))",
-        database.conninfo()
-    );
-    let answers = format!(
-        "SELECT count(DISTINCT answer) || ' ' || count(*) FROM (
-            SELECT fauna.enabled('x', '{{}}') AS answer, CASE WHEN n = 50 THEN {enable} END
-            FROM generate_series(1, 100) AS n OFFSET 0) AS answers"
-    );
-    assert_eq!(ask(&client, &answers).await, "1 100");
-    assert_eq!(ask(&client, "SELECT fauna.enabled('x', '{}')").await, "t");
+    for level in ["READ COMMITTED", "REPEATABLE READ"] {
+        let database = database_with_flag().await;
+        let client = database.connect().await;
+        // The other session's whole transaction falls between two rows.
+        run(&client, "CREATE EXTENSION dblink").await;
+        let enable = format!(
+            "(SELECT count(*) FROM dblink('{}', 'SELECT fauna.enable(''x'')') AS enabled (key text))",
+            database.conninfo()
+        );
+        let answers = format!(
+            "SELECT count(DISTINCT answer) || ' ' || count(*) FROM (
+                SELECT fauna.enabled('x', '{{}}') AS answer, CASE WHEN n = 50 THEN {enable} END
+                FROM generate_series(1, 100) AS n OFFSET 0) AS answers"
+        );
+        run(&client, &format!("BEGIN ISOLATION LEVEL {level}; SELECT count(*) FROM pg_class")).await;
+        // What is compiled is of a later configuration than an old snapshot's.
+        database.execute("SELECT fauna.create_flag('later')").await;
+        assert_eq!(ask(&client, &answers).await, "1 100", "{level}");
+        assert_eq!(ask(&client, "SELECT fauna.enabled('x', '{}')").await, "t", "{level}");
+        run(&client, "COMMIT").await;
+    }
 }
