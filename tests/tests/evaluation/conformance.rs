@@ -19,16 +19,19 @@ fn vectors(file: &str) -> Value {
     serde_json::from_str(&text).expect("vectors in JSON")
 }
 
-/// Every file of evaluations, by name.
+/// Every file of evaluations, by the name that its environment gets.
 fn evaluations() -> Vec<(String, Value)> {
-    let names = fs::read_dir(folder())
-        .expect("the folder of vectors")
-        .map(|entry| entry.expect("an entry").file_name());
-    let mut names: Vec<_> = names.map(|name| name.into_string().expect("a name in UTF-8")).collect();
-    names.retain(|name| name.ends_with(".json"));
-    names.sort();
-    let files = names.into_iter().map(|name| (name.clone(), vectors(&name)));
-    files.filter(|(_, vectors)| vectors.get("cases").is_some()).collect()
+    let paths =
+        fs::read_dir(folder()).expect("the folder of vectors").map(|entry| entry.expect("an entry").path());
+    let mut paths: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
+    paths.sort();
+    let read = |path: PathBuf| {
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name in UTF-8").to_owned();
+        let vectors = vectors(&format!("{name}.json"));
+        (name, vectors)
+    };
+    paths.into_iter().map(read).filter(|(_, vectors)| vectors.get("cases").is_some()).collect()
 }
 
 async fn load(database: &Database<'_>, environment: &str, ruleset: &Value) -> Client {
@@ -102,7 +105,7 @@ async fn sql_evaluates_as_every_vector_says() {
     let mut cases = 0;
     let mut differences = Vec::new();
     for (file, vectors) in evaluations() {
-        let client = load(&database, file.trim_end_matches(".json"), &vectors["ruleset"]).await;
+        let client = load(&database, &file, &vectors["ruleset"]).await;
         for case in vectors["cases"].as_array().expect("cases") {
             cases += 1;
             let (expected, answer) = (expected(case), answer(&client, case).await);
@@ -119,7 +122,7 @@ async fn sql_evaluates_as_every_vector_says() {
 async fn evaluate_all_evaluates_as_every_vector_says() {
     let database = database().await;
     for (file, vectors) in evaluations() {
-        let client = load(&database, file.trim_end_matches(".json"), &vectors["ruleset"]).await;
+        let client = load(&database, &file, &vectors["ruleset"]).await;
         let differing = "SELECT string_agg(each.flag, ', ') FROM fauna.evaluate_all($1::text::jsonb) AS each,
             fauna.evaluate(each.flag, $1::text::jsonb) AS one WHERE each IS DISTINCT FROM one";
         let row = client.query_one(differing, &[&"{\"targetingKey\": \"u1\"}"]).await.expect("an answer");

@@ -1,5 +1,7 @@
 //! Plans may keep a call, never its result.
 
+use fauna_tests::eventually;
+
 use super::answers::{ask, database_with_flag, run};
 
 #[tokio::test]
@@ -44,22 +46,26 @@ async fn a_function_and_a_view_that_evaluate_follow_changes() {
 async fn one_statement_evaluates_one_configuration_although_another_session_commits_meanwhile() {
     for level in ["READ COMMITTED", "REPEATABLE READ"] {
         let database = database_with_flag().await;
-        let client = database.connect().await;
-        // The other session's whole transaction falls between two rows.
-        run(&client, "CREATE EXTENSION dblink").await;
-        let enable = format!(
-            "(SELECT count(*) FROM dblink('{}', 'SELECT fauna.enable(''x'')') AS enabled (key text))",
-            database.conninfo()
-        );
-        let answers = format!(
-            "SELECT count(DISTINCT answer) || ' ' || count(*) FROM (
-                SELECT fauna.enabled('x', '{{}}') AS answer, CASE WHEN n = 50 THEN {enable} END
-                FROM generate_series(1, 100) AS n OFFSET 0) AS answers"
-        );
+        let (client, holder) = (database.connect().await, database.connect().await);
         run(&client, &format!("BEGIN ISOLATION LEVEL {level}; SELECT count(*) FROM pg_class")).await;
         // What is compiled is of a later configuration than an old snapshot's.
         database.execute("SELECT fauna.create_flag('later')").await;
-        assert_eq!(ask(&client, &answers).await, "1 100", "{level}");
+        // The statement stops between two rows until the other session has committed.
+        run(&holder, "SELECT pg_advisory_lock(1)").await;
+        let statement = tokio::spawn(async move {
+            let answers = "SELECT count(DISTINCT answer) || ' ' || count(*) FROM (
+                SELECT fauna.enabled('x', '{}') AS answer, CASE WHEN n = 50 THEN pg_advisory_lock(1)::text END
+                FROM generate_series(1, 100) AS n OFFSET 0) AS answers";
+            (ask(&client, answers).await, client)
+        });
+        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        eventually("the statement waits", || async { (ask(&holder, waiting).await == "1").then_some(()) })
+            .await;
+        run(&holder, "SELECT fauna.enable('x')").await;
+        run(&holder, "SELECT pg_advisory_unlock(1)").await;
+        let (answers, client) = statement.await.expect("the statement ends");
+        assert_eq!(answers, "1 100", "{level}");
         assert_eq!(ask(&client, "SELECT fauna.enabled('x', '{}')").await, "t", "{level}");
         run(&client, "COMMIT").await;
     }
