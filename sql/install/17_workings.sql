@@ -16,6 +16,7 @@ CREATE UNLOGGED TABLE fauna.dirty (
     application_name text NOT NULL,
     comment text,
     is_first boolean NOT NULL,
+    last_commit xid8,
     CONSTRAINT dirty_pkey PRIMARY KEY (txid, kind, environment_key, key),
     CONSTRAINT dirty_kind_check
         CHECK (kind IN ('flag', 'audience', 'sdk_key', 'attribute', 'environment', 'epoch'))
@@ -31,6 +32,7 @@ COMMENT ON COLUMN fauna.dirty.role IS 'The role acted as at that statement; at C
 COMMENT ON COLUMN fauna.dirty.application_name IS 'application_name at that statement.';
 COMMENT ON COLUMN fauna.dirty.comment IS 'Setting fauna.comment at that statement.';
 COMMENT ON COLUMN fauna.dirty.is_first IS 'Whether nothing was marked before it, so that it is the one whose trigger stamps.';
+COMMENT ON COLUMN fauna.dirty.last_commit IS 'The transaction that had committed a change of flags last, when the first mark was made; null in the others.';
 
 CREATE UNLOGGED TABLE fauna.pending (
     txid xid8 NOT NULL,
@@ -50,12 +52,14 @@ COMMENT ON COLUMN fauna.pending.doc IS 'The document; null means deleted.';
 CREATE TABLE fauna.commit_lock (
     id boolean NOT NULL DEFAULT true,
     txid xid8 NOT NULL DEFAULT '0',
+    previous xid8 NOT NULL DEFAULT '0',
     CONSTRAINT commit_lock_pkey PRIMARY KEY (id),
     CONSTRAINT commit_lock_id_check CHECK (id)
 );
 COMMENT ON TABLE fauna.commit_lock IS 'One row, updated by every commit that changes flags: their order is the order of the revisions.';
 COMMENT ON COLUMN fauna.commit_lock.id IS 'Always true; allows one row.';
 COMMENT ON COLUMN fauna.commit_lock.txid IS 'Transaction that held the lock last. Writing it is what makes a stale REPEATABLE READ transaction fail.';
+COMMENT ON COLUMN fauna.commit_lock.previous IS 'What txid was before, for the holder to see whether anybody has committed since its first mark.';
 
 INSERT INTO fauna.commit_lock DEFAULT VALUES;
 

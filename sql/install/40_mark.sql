@@ -14,12 +14,15 @@ AS $$
 DECLARE
     tx xid8 := pg_current_xact_id();
 BEGIN
-    INSERT INTO fauna.dirty (txid, kind, environment_key, key, actor, role, application_name, comment, is_first)
+    INSERT INTO fauna.dirty (txid, kind, environment_key, key, actor, role, application_name, comment,
+                             is_first, last_commit)
     SELECT tx, kind, m.environment_key, m.key,
         session_user, coalesce(nullif(current_setting('role'), 'none'), session_user),
         current_setting('application_name'), nullif(current_setting('fauna.comment', true), ''),
-        m.n = 1 AND NOT EXISTS (SELECT FROM fauna.dirty d WHERE d.txid = tx)
+        f.is_first, CASE WHEN f.is_first THEN (SELECT l.txid FROM fauna.commit_lock l) END
     FROM unnest(environments, keys) WITH ORDINALITY m (environment_key, key, n)
+    CROSS JOIN LATERAL (
+        SELECT m.n = 1 AND NOT EXISTS (SELECT FROM fauna.dirty d WHERE d.txid = tx) AS is_first OFFSET 0) f
     ON CONFLICT DO NOTHING;
 
     PERFORM fauna.refresh_pending(array_fill(kind, ARRAY[cardinality(keys)]), environments, keys);
@@ -41,6 +44,10 @@ DECLARE
 BEGIN
     WITH targets AS MATERIALIZED (
         SELECT x.environment_key, x.kind, x.key FROM fauna.expand(kinds, environments, keys) x
+        UNION
+        -- An environment made and deleted by this very transaction is known here alone.
+        SELECT p.environment_key, p.kind, p.key FROM fauna.pending p
+        WHERE kinds && ARRAY['environment', 'epoch'] AND p.txid = tx
     ), compiled AS (
         -- Each target once, with its document if it has one.
         SELECT u.environment_key, u.kind, u.key,

@@ -29,62 +29,83 @@ $$;
 REVOKE ALL ON FUNCTION fauna.announce(text, uuid, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION fauna.announce(text, uuid, bigint) IS 'Notifies channel fauna of a revision. Nothing else ever notifies: it takes a database-wide lock at commit.';
 
--- The caller holds the commit lock, and fauna.pending has what differs from fauna.documents.
-CREATE FUNCTION fauna.stamp_environment(environment text, begin_epoch boolean) RETURNS void
+-- The caller holds the commit lock, and fauna.pending has what differs from fauna.documents. is_whole says that every
+-- document of the environment was compiled. One statement writes what every revision needs: this is the time that
+-- other commits wait.
+CREATE FUNCTION fauna.stamp_environment(environment text, is_whole boolean, here text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
     tx xid8 := pg_current_xact_id();
-    exists_still boolean := EXISTS (SELECT FROM fauna.environments e WHERE e.key = environment);
     head fauna.heads;
+    is_present boolean;
+    is_changed boolean;
+    begins_epoch boolean;
 BEGIN
     SELECT * INTO head FROM fauna.heads h WHERE h.environment_key = environment;
-    IF begin_epoch THEN
-        head := ROW(environment, gen_random_uuid(), 1, fauna.origin(), tx, 1);
+    SELECT EXISTS (SELECT FROM fauna.environments e WHERE e.key = environment),
+        EXISTS (SELECT FROM fauna.pending p WHERE p.txid = tx AND p.environment_key = environment)
+    INTO is_present, is_changed;
+    begins_epoch := is_present AND (
+        head.origin IS DISTINCT FROM here
+        OR is_whole AND EXISTS (SELECT FROM fauna.dirty d
+                                WHERE d.txid = tx AND d.kind = 'epoch' AND d.environment_key IN ('', environment)));
+
+    IF NOT is_changed AND NOT begins_epoch AND is_present = (head.environment_key IS NOT NULL) THEN
+        RETURN;
+    ELSIF begins_epoch THEN
+        IF NOT is_whole THEN
+            PERFORM fauna.refresh_pending(ARRAY['environment'], ARRAY[environment], ARRAY['']);
+        END IF;
+        head := ROW(environment, gen_random_uuid(), 1, here, tx, 1);
     ELSIF head.txid <> tx THEN
         -- Otherwise this transaction has made its revision already (SET CONSTRAINTS … IMMEDIATE).
         head.revision := head.revision + 1;
         head.txid := tx;
     END IF;
 
-    INSERT INTO fauna.revisions (environment_key, epoch, revision, actor, role, application_name, comment, txid)
-    SELECT environment, head.epoch, head.revision, d.actor, d.role, d.application_name,
-        (SELECT c.comment FROM fauna.dirty c
-         WHERE c.txid = tx AND c.comment IS NOT NULL ORDER BY c.marked_at LIMIT 1), tx
-    FROM fauna.dirty d
-    WHERE d.txid = tx
-    ORDER BY d.marked_at
-    LIMIT 1
-    ON CONFLICT (environment_key, epoch, revision) DO NOTHING;
+    WITH revision AS (
+        INSERT INTO fauna.revisions (environment_key, epoch, revision, actor, role, application_name, comment, txid)
+        SELECT environment, head.epoch, head.revision, d.actor, d.role, d.application_name,
+            coalesce(d.comment, (
+                SELECT c.comment FROM fauna.dirty c
+                WHERE c.txid = tx AND c.comment IS NOT NULL ORDER BY c.marked_at LIMIT 1)), tx
+        FROM fauna.dirty d
+        WHERE d.txid = tx
+        ORDER BY d.marked_at
+        LIMIT 1
+        ON CONFLICT (environment_key, epoch, revision) DO NOTHING
+    ), changed AS (
+        INSERT INTO fauna.documents (environment_key, kind, key, revision, doc)
+        SELECT p.environment_key, p.kind, p.key, head.revision, p.doc
+        FROM fauna.pending p
+        WHERE p.txid = tx AND p.environment_key = environment
+        ON CONFLICT (environment_key, kind, key) DO UPDATE SET revision = excluded.revision, doc = excluded.doc
+    ), kept AS (
+        INSERT INTO fauna.history (environment_key, epoch, revision, kind, key, doc)
+        SELECT p.environment_key, head.epoch, head.revision, p.kind, p.key, p.doc
+        FROM fauna.pending p
+        WHERE p.txid = tx AND p.environment_key = environment
+        ON CONFLICT (environment_key, epoch, revision, kind, key) DO UPDATE SET doc = excluded.doc
+    )
+    INSERT INTO fauna.heads SELECT head.* WHERE is_present
+    ON CONFLICT (environment_key) DO UPDATE SET epoch = excluded.epoch, revision = excluded.revision,
+        origin = excluded.origin, txid = excluded.txid, horizon = excluded.horizon;
 
-    INSERT INTO fauna.documents (environment_key, kind, key, revision, doc)
-    SELECT p.environment_key, p.kind, p.key, head.revision, p.doc
-    FROM fauna.pending p
-    WHERE p.txid = tx AND p.environment_key = environment
-    ON CONFLICT (environment_key, kind, key) DO UPDATE SET revision = excluded.revision, doc = excluded.doc;
-
-    IF begin_epoch THEN
+    IF begins_epoch THEN
+        -- Whole: what did not change is carried too, and what was deleted in the old epoch is no more.
+        DELETE FROM fauna.history h
+        WHERE h.environment_key = environment AND h.epoch = head.epoch AND h.doc IS NULL;
         DELETE FROM fauna.documents d WHERE d.environment_key = environment AND d.doc IS NULL;
         UPDATE fauna.documents d SET revision = head.revision
         WHERE d.environment_key = environment AND d.revision <> head.revision;
         INSERT INTO fauna.history (environment_key, epoch, revision, kind, key, doc)
         SELECT d.environment_key, head.epoch, head.revision, d.kind, d.key, d.doc
-        FROM fauna.documents d WHERE d.environment_key = environment;
-    ELSE
-        INSERT INTO fauna.history (environment_key, epoch, revision, kind, key, doc)
-        SELECT p.environment_key, head.epoch, head.revision, p.kind, p.key, p.doc
-        FROM fauna.pending p
-        WHERE p.txid = tx AND p.environment_key = environment
-        ON CONFLICT (environment_key, epoch, revision, kind, key) DO UPDATE SET doc = excluded.doc;
-    END IF;
-
-    IF exists_still THEN
-        INSERT INTO fauna.heads SELECT head.*
-        ON CONFLICT (environment_key) DO UPDATE SET epoch = excluded.epoch, revision = excluded.revision,
-            origin = excluded.origin, txid = excluded.txid, horizon = excluded.horizon;
-    ELSE
+        FROM fauna.documents d WHERE d.environment_key = environment
+        ON CONFLICT (environment_key, epoch, revision, kind, key) DO NOTHING;
+    ELSIF NOT is_present THEN
         -- The last revision says who deleted the environment. Its history stays, its state goes.
         DELETE FROM fauna.documents d WHERE d.environment_key = environment;
         DELETE FROM fauna.heads h WHERE h.environment_key = environment;
@@ -93,8 +114,8 @@ BEGIN
     PERFORM fauna.announce(environment, head.epoch, head.revision);
 END
 $$;
-REVOKE ALL ON FUNCTION fauna.stamp_environment(text, boolean) FROM PUBLIC;
-COMMENT ON FUNCTION fauna.stamp_environment(text, boolean) IS 'Makes one revision of one environment from fauna.pending, or the first revision of a new epoch.';
+REVOKE ALL ON FUNCTION fauna.stamp_environment(text, boolean, text) FROM PUBLIC;
+COMMENT ON FUNCTION fauna.stamp_environment(text, boolean, text) IS 'Makes one revision of one environment from fauna.pending, or the first revision of a new epoch, or none if nothing changed. Takes fauna.origin().';
 
 CREATE FUNCTION fauna.stamp() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -103,8 +124,10 @@ CREATE FUNCTION fauna.stamp() RETURNS trigger
 AS $$
 DECLARE
     tx xid8 := pg_current_xact_id();
+    last_commit xid8;
     here text;
-    target record;
+    whole text[];
+    environment text;
 BEGIN
     IF EXISTS (SELECT FROM pg_subscription_rel r
                WHERE r.srrelid IN ('fauna.heads'::regclass, 'fauna.documents'::regclass)) THEN
@@ -116,7 +139,7 @@ BEGIN
 
     -- An UPDATE, not SELECT … FOR UPDATE: a REPEATABLE READ transaction that has not seen the last
     -- commit fails here (40001) instead of keeping a document compiled from what it sees.
-    UPDATE fauna.commit_lock SET txid = tx;
+    UPDATE fauna.commit_lock SET previous = txid, txid = tx RETURNING previous INTO last_commit;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the row of fauna.commit_lock is missing'
             USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -126,46 +149,29 @@ BEGIN
 
     -- Only a later statement sees what the previous holder of the lock has committed. What is
     -- pending is looked at again as well: a concurrent commit may have narrowed what a mark means.
-    PERFORM fauna.refresh_pending(array_agg(m.kind), array_agg(m.environment_key), array_agg(m.key))
-    FROM (SELECT d.kind, d.environment_key, d.key FROM fauna.dirty d WHERE d.txid = tx
-          UNION
-          SELECT p.kind, p.environment_key, p.key FROM fauna.pending p WHERE p.txid = tx) m;
+    -- If nobody has committed a change since the first mark, every statement of this transaction
+    -- has compiled what is true now, and half of the time under the lock is saved.
+    IF last_commit IS DISTINCT FROM NEW.last_commit THEN
+        PERFORM fauna.refresh_pending(array_agg(m.kind), array_agg(m.environment_key), array_agg(m.key))
+        FROM (SELECT d.kind, d.environment_key, d.key FROM fauna.dirty d WHERE d.txid = tx
+              UNION
+              SELECT p.kind, p.environment_key, p.key FROM fauna.pending p WHERE p.txid = tx) m;
+    END IF;
 
     here := fauna.origin();
-    FOR target IN
-        WITH marked AS MATERIALIZED (
-            SELECT d.environment_key, d.kind = 'epoch' AS is_epoch
-            FROM fauna.dirty d WHERE d.txid = tx AND d.kind IN ('environment', 'epoch')
-        ), candidates AS (
-            SELECT p.environment_key FROM fauna.pending p WHERE p.txid = tx
-            UNION
-            SELECT x.key
-            FROM (SELECT e.key FROM fauna.environments e UNION SELECT h.environment_key FROM fauna.heads h) x
-            WHERE x.key IN (SELECT m.environment_key FROM marked m)
-                OR '' IN (SELECT m.environment_key FROM marked m)
-        )
-        SELECT c.environment_key,
-            c.environment_key IN (SELECT m.environment_key FROM marked m)
-                OR '' IN (SELECT m.environment_key FROM marked m) AS is_whole,
-            EXISTS (SELECT FROM fauna.pending p
-                    WHERE p.txid = tx AND p.environment_key = c.environment_key) AS is_changed,
-            e.key IS NOT NULL AS is_present,
-            h.environment_key IS NOT NULL AS has_head,
-            e.key IS NOT NULL AND (
-                h.origin IS DISTINCT FROM here
-                OR EXISTS (SELECT FROM marked m
-                           WHERE m.is_epoch AND m.environment_key IN ('', c.environment_key))) AS begins_epoch
-        FROM candidates c
-        LEFT JOIN fauna.environments e ON e.key = c.environment_key
-        LEFT JOIN fauna.heads h ON h.environment_key = c.environment_key
-        ORDER BY c.environment_key
+    whole := ARRAY(SELECT d.environment_key FROM fauna.dirty d
+                   WHERE d.txid = tx AND d.kind IN ('environment', 'epoch'));
+    FOR environment IN
+        SELECT p.environment_key FROM fauna.pending p WHERE p.txid = tx
+        UNION
+        SELECT e.key
+        FROM unnest(whole) w (key)
+        CROSS JOIN LATERAL (
+            SELECT e.key FROM fauna.environments e UNION SELECT h.environment_key FROM fauna.heads h OFFSET 0) e
+        WHERE w.key IN ('', e.key)
+        ORDER BY 1
     LOOP
-        CONTINUE WHEN NOT (target.is_changed OR target.begins_epoch OR target.is_present <> target.has_head);
-
-        IF target.begins_epoch AND NOT target.is_whole THEN
-            PERFORM fauna.refresh_pending(ARRAY['environment'], ARRAY[target.environment_key], ARRAY['']);
-        END IF;
-        PERFORM fauna.stamp_environment(target.environment_key, target.begins_epoch);
+        PERFORM fauna.stamp_environment(environment, whole && ARRAY['', environment], here);
     END LOOP;
 
     DELETE FROM fauna.dirty d WHERE d.txid = tx;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use fauna_tests::{Database, database};
 use tokio_postgres::Client;
 
-use crate::invariants::assert_consistent;
+use crate::invariants::{assert_consistent, assert_documents_compiled};
 use crate::shop::{SHOP, heads, json, shop, text};
 
 #[derive(Debug, PartialEq)]
@@ -142,14 +142,17 @@ async fn stocked() -> Database<'static> {
     database
 }
 
-/// What a statement does, in a transaction that is rolled back.
+/// What a statement does, in a transaction that is rolled back. Whatever it did, the documents follow.
 async fn effect(client: &Client, sql: &str) -> Effect {
     client.batch_execute("BEGIN").await.expect("BEGIN");
     let before = heads(client).await;
-    let effect = match client.batch_execute(&format!("{sql}; SET CONSTRAINTS ALL IMMEDIATE")).await {
+    let outcome = client.batch_execute(&format!("{sql}; SET CONSTRAINTS ALL IMMEDIATE")).await;
+    let effect = match outcome {
         Err(_) => Refused,
-        Ok(()) if heads(client).await == before => Nothing,
-        Ok(()) => Revision,
+        Ok(()) => {
+            assert_documents_compiled(client).await;
+            if heads(client).await == before { Nothing } else { Revision }
+        }
     };
     client.batch_execute("ROLLBACK").await.expect("ROLLBACK");
     effect

@@ -10,6 +10,7 @@ mod dump_restore;
 mod epochs;
 mod invariants;
 mod isolation;
+mod random;
 mod reads;
 mod revisions;
 mod scale;
