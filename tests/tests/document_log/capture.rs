@@ -147,12 +147,11 @@ async fn effect(client: &Client, sql: &str) -> Effect {
     client.batch_execute("BEGIN").await.expect("BEGIN");
     let before = heads(client).await;
     let outcome = client.batch_execute(&format!("{sql}; SET CONSTRAINTS ALL IMMEDIATE")).await;
-    let effect = match outcome {
-        Err(_) => Refused,
-        Ok(()) => {
-            assert_documents_compiled(client).await;
-            if heads(client).await == before { Nothing } else { Revision }
-        }
+    let effect = if outcome.is_err() {
+        Refused
+    } else {
+        assert_documents_compiled(client).await;
+        if heads(client).await == before { Nothing } else { Revision }
     };
     client.batch_execute("ROLLBACK").await.expect("ROLLBACK");
     effect
