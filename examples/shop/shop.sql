@@ -56,18 +56,18 @@ SELECT fauna.add_condition('north-american-regulars', 'orders', 'gte', '{10}');
 SELECT fauna.create_flag('new-checkout', description => 'The checkout on one page', tags => '{checkout}', client_visible => true);
 
 SELECT fauna.create_flag('search-ranking', 'string', '{"classic": "bm25", "vectors": "hnsw", "hybrid": "bm25+hnsw"}',
-    description => 'How search orders its results', tags => '{search}');
+    off_variant => 'classic', description => 'How search orders its results', tags => '{search}');
 SELECT fauna.target('search-ranking', 'staff', 'hybrid');
 SELECT fauna.split('search-ranking', '{"classic": 80, "vectors": 10, "hybrid": 10}');
 SELECT fauna.enable('search-ranking');
 
 SELECT fauna.create_flag('free-shipping-from', 'number', '{"standard": 60, "reduced": 35}',
-    description => 'Order value in the local currency from which shipping is free', client_visible => true);
+    off_variant => 'standard', description => 'Order value in the local currency from which shipping is free', client_visible => true);
 SELECT fauna.target('free-shipping-from', 'north-american-regulars', 'reduced');
 SELECT fauna.enable('free-shipping-from');
 
 SELECT fauna.create_flag('home-banner', 'json',
-    '{"none": {"show": false}, "winter": {"show": true, "title": "Winter sale", "colour": "#1e3a8a"}}',
+    '{"winter": {"show": true, "title": "Winter sale", "colour": "#1e3a8a"}, "none": {"show": false}}',
     description => 'The banner on the first page', client_visible => true);
 
 -- The bridge's role: it may read the log, and nothing else.

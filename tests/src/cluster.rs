@@ -101,6 +101,8 @@ impl Cluster {
     }
 
     fn prepare() -> Self {
+        // Asked for first, so that a missing variable leaves no folder behind.
+        let _ = bin_folder();
         let folder = tempfile::Builder::new().prefix("fauna-").tempdir().expect("a temporary folder").keep();
         let owner = unprivileged_owner();
         if let Some((user, group)) = owner {
