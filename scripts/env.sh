@@ -1,6 +1,8 @@
 # What every script here knows: where things are, which ports, who runs PostgreSQL. Sourced, never run.
 # shellcheck shell=bash
 set -euo pipefail
+# PostgreSQL runs as another user when root starts it, who must get at the programs; secrets are created with their own mask.
+umask 022
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 FAUNA_DIR=$(realpath -m "${FAUNA_DIR:-$root/.fauna}")
@@ -16,7 +18,7 @@ export PATH=$cache/tools/bin:$PATH
 # A backtrace in an error's DETAIL would show the paths of the machine that built it.
 unset RUST_BACKTRACE
 
-say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+say() { if [ -t 2 ]; then printf '\033[1m%s\033[0m\n' "$*" >&2; else printf '%s\n' "$*" >&2; fi; }
 die() { printf 'fauna: %s\n' "$*" >&2; exit 1; }
 
 # Runs a command as the user that may run PostgreSQL: PostgreSQL refuses root, so root hands it on.
