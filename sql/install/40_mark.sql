@@ -13,19 +13,35 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     tx xid8 := pg_current_xact_id();
+    said text := nullif(current_setting('fauna.comment', true), '');
+    is_first boolean := NOT EXISTS (SELECT FROM fauna.dirty d WHERE d.txid = tx);
+    -- Read before anything is compiled, so that who commits meanwhile is noticed at the stamp.
+    last_commit xid8 := CASE WHEN is_first THEN (SELECT l.txid FROM fauna.commit_lock l) END;
 BEGIN
+    -- Compiled first and marked then: after SET CONSTRAINTS … IMMEDIATE the mark stamps at once, what is pending.
+    PERFORM fauna.refresh_pending(array_fill(kind, ARRAY[cardinality(keys)]), environments, keys);
+
     INSERT INTO fauna.dirty (txid, kind, environment_key, key, actor, role, application_name, comment,
                              is_first, last_commit)
     SELECT tx, kind, m.environment_key, m.key,
         session_user, coalesce(nullif(current_setting('role'), 'none'), session_user),
-        current_setting('application_name'), nullif(current_setting('fauna.comment', true), ''),
-        f.is_first, CASE WHEN f.is_first THEN (SELECT l.txid FROM fauna.commit_lock l) END
+        current_setting('application_name'), said,
+        m.n = 1 AND is_first, CASE WHEN m.n = 1 THEN last_commit END
     FROM unnest(environments, keys) WITH ORDINALITY m (environment_key, key, n)
-    CROSS JOIN LATERAL (
-        SELECT m.n = 1 AND NOT EXISTS (SELECT FROM fauna.dirty d WHERE d.txid = tx) AS is_first OFFSET 0) f
     ON CONFLICT DO NOTHING;
 
-    PERFORM fauna.refresh_pending(array_fill(kind, ARRAY[cardinality(keys)]), environments, keys);
+    -- What was marked without a word may be changed once more with one.
+    IF said IS NOT NULL THEN
+        UPDATE fauna.dirty d SET comment = said
+        WHERE d.ctid = ANY (ARRAY(
+            SELECT s.place
+            FROM unnest(environments, keys) m (environment_key, key)
+            CROSS JOIN LATERAL (
+                SELECT d.ctid AS place FROM fauna.dirty d
+                WHERE d.txid = tx AND d.kind = mark.kind AND d.environment_key = m.environment_key AND d.key = m.key
+                    AND d.comment IS NULL
+                OFFSET 0) s));
+    END IF;
 END
 $$;
 REVOKE ALL ON FUNCTION fauna.mark(text, text[], text[]) FROM PUBLIC;

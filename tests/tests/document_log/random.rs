@@ -102,10 +102,11 @@ async fn a_transaction_sees_exactly_what_it_wrote_and_so_does_everybody_after_it
         let mut story = Vec::new();
         client.batch_execute("BEGIN; SAVEPOINT s").await.expect("BEGIN");
         for _ in 0..=dice.roll(6) {
-            let statement = match dice.roll(8) {
+            let statement = match dice.roll(9) {
                 0 => "ROLLBACK TO s".to_owned(),
                 1 => "RELEASE s; SAVEPOINT s".to_owned(),
-                2 => "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED".to_owned(),
+                2 => "SET CONSTRAINTS ALL IMMEDIATE".to_owned(),
+                3 => "SET CONSTRAINTS ALL DEFERRED".to_owned(),
                 _ => dice.statement(),
             };
             if client.batch_execute(&statement).await.is_err() {
@@ -122,5 +123,38 @@ async fn a_transaction_sees_exactly_what_it_wrote_and_so_does_everybody_after_it
         assert_documents_compiled(&client).await;
     }
     assert!(refused < TRANSACTIONS * 2, "most statements do something: {refused} refused");
+    assert_consistent(&database).await;
+}
+
+#[tokio::test]
+async fn whoever_commits_in_between_is_not_undone() {
+    let database = database().await;
+    database.execute(&format!("BEGIN; {SHOP} COMMIT")).await;
+    let (client, other) = (database.connect().await, database.connect().await);
+    // What the open transaction holds, the other leaves.
+    other.batch_execute("SET lock_timeout = 1").await.expect("SET");
+    let mut dice = Dice(2);
+    let mut between = 0;
+    for _ in 0..TRANSACTIONS {
+        client.batch_execute("BEGIN; SAVEPOINT s").await.expect("BEGIN");
+        for _ in 0..=dice.roll(6) {
+            let statement = match dice.roll(10) {
+                0 => "ROLLBACK TO s".to_owned(),
+                1 => "RELEASE s; SAVEPOINT s".to_owned(),
+                2 => "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED".to_owned(),
+                _ => dice.statement(),
+            };
+            if client.batch_execute(&statement).await.is_err() {
+                client.batch_execute("ROLLBACK TO s").await.expect("ROLLBACK TO");
+            }
+            if dice.roll(2) == 0 && other.batch_execute(&dice.statement()).await.is_ok() {
+                between += 1;
+            }
+        }
+        // Refused if the two do not fit together.
+        let _ = client.batch_execute("COMMIT").await;
+        assert_documents_compiled(&client).await;
+    }
+    assert!(between > TRANSACTIONS, "most statements in between do something: {between}");
     assert_consistent(&database).await;
 }

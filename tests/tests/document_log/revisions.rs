@@ -179,6 +179,26 @@ async fn immediate_constraints_stamp_at_once_and_still_make_one_revision() {
 }
 
 #[tokio::test]
+async fn a_change_made_after_constraints_became_immediate_is_not_lost() {
+    let database = shop().await;
+    database.execute(&format!("BEGIN; SET CONSTRAINTS ALL IMMEDIATE; {TOGGLE}; COMMIT")).await;
+    assert_eq!(heads(&database.connect().await).await, ["production:2", "staging:1"]);
+    assert_consistent(&database).await;
+}
+
+#[tokio::test]
+async fn a_comment_is_kept_though_its_flag_was_changed_before_without_one() {
+    let client = shop().await.connect().await;
+    client
+        .batch_execute(&format!(
+            "BEGIN; {TOGGLE}; SET LOCAL fauna.comment = 'why'; {TOGGLE}; SET LOCAL fauna.comment = 'later'; {TOGGLE}; COMMIT"
+        ))
+        .await
+        .expect("three changes");
+    assert_eq!(text(&client, "SELECT string_agg(DISTINCT comment, ',') FROM fauna.revisions").await, "why");
+}
+
+#[tokio::test]
 async fn a_revision_says_who_acted_as_whom_from_where_and_why() {
     let database = shop().await;
     let client = database.connect().await;
