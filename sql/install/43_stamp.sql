@@ -158,6 +158,12 @@ BEGIN
               SELECT p.kind, p.environment_key, p.key FROM fauna.pending p WHERE p.txid = tx) m;
     END IF;
 
+    -- What readers have seen of a revision must survive a crash: a lost one's number would be given to another, and
+    -- whoever has seen the first would never be told. Only flushed here; whether standbys are waited for is the user's.
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'local', true);
+    END IF;
+
     here := fauna.origin();
     whole := ARRAY(SELECT d.environment_key FROM fauna.dirty d
                    WHERE d.txid = tx AND d.kind IN ('environment', 'epoch'));

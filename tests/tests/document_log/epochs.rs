@@ -1,12 +1,12 @@
 //! Epochs: an unbroken run of revisions has a name of its own, and a database that is no longer the one
 //! that began it begins another.
 
-use fauna_tests::{Database, cluster, database};
+use fauna_tests::{Cluster, Database, cluster, database};
 use serde_json::json;
 
 use crate::invariants::assert_consistent;
 use crate::reads::changes;
-use crate::shop::{SHOP, TOGGLE, epoch, heads, json as read, listener, refusal, shop, text};
+use crate::shop::{SHOP, TOGGLE, epoch, heads, json as read, listener, refusal, shop, shop_in, text};
 
 /// The number of documents in the first revision of the present epoch, beside how many there are.
 const WHOLENESS: &str = "SELECT jsonb_build_array(
@@ -134,5 +134,17 @@ async fn rebuild_mends_documents_that_were_lost_or_tampered_with() {
         .expect("damage");
     assert_eq!(text(&client, "SELECT fauna.rebuild()").await, "4");
     assert_eq!(heads(&client).await, ["production:2", "staging:2"]);
+    assert_consistent(&database).await;
+}
+
+#[tokio::test]
+async fn a_revision_that_was_seen_survives_a_crash_although_commits_are_asynchronous() {
+    let cluster = Cluster::start_with("synchronous_commit = off\nwal_writer_delay = 10s\n");
+    let database = shop_in(&cluster).await;
+    database.execute(TOGGLE).await;
+    let seen = heads(&database.connect().await).await;
+    cluster.kill();
+    cluster.launch();
+    assert_eq!(heads(&database.connect().await).await, seen);
     assert_consistent(&database).await;
 }
