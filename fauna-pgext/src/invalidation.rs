@@ -36,8 +36,8 @@ thread_local! {
     static NOTE: Cell<Note> = const { Cell::new(Note::None) };
     /// The relation that stands for the cache; zero while none is known.
     static SIGNAL: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::Oid::INVALID) };
-    /// Something was read that this transaction has written and may yet take back.
-    static OWN_CHANGES_READ: Cell<bool> = const { Cell::new(false) };
+    /// This transaction has written documents, or read some that it has written, and may yet take them back.
+    static OWN_CHANGES: Cell<bool> = const { Cell::new(false) };
     /// The statement and snapshot that evaluated last.
     static SEEN: Cell<Option<Visibility>> = const { Cell::new(None) };
     /// Evaluations until the next look.
@@ -124,7 +124,7 @@ pub fn watch(relation: pg_sys::Oid) {
 
 /// Drops everything compiled also at the end of this transaction or of a subtransaction that aborts.
 pub fn note_own_changes_read() {
-    OWN_CHANGES_READ.set(true);
+    OWN_CHANGES.set(true);
 }
 
 unsafe extern "C-unwind" fn on_relation(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
@@ -137,7 +137,7 @@ unsafe extern "C-unwind" fn on_transaction(event: pg_sys::XactEvent::Type, _argu
     use pg_sys::XactEvent::{XACT_EVENT_PARALLEL_PRE_COMMIT, XACT_EVENT_PRE_COMMIT, XACT_EVENT_PRE_PREPARE};
     let is_end =
         ![XACT_EVENT_PRE_COMMIT, XACT_EVENT_PARALLEL_PRE_COMMIT, XACT_EVENT_PRE_PREPARE].contains(&event);
-    if is_end && OWN_CHANGES_READ.replace(false) {
+    if is_end && OWN_CHANGES.replace(false) {
         drop_all();
     }
 }
@@ -148,7 +148,7 @@ unsafe extern "C-unwind" fn on_subtransaction(
     _parent: pg_sys::SubTransactionId,
     _argument: *mut c_void,
 ) {
-    if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB && OWN_CHANGES_READ.get() {
+    if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB && OWN_CHANGES.get() {
         drop_all();
     }
 }
@@ -161,6 +161,8 @@ fn signal() {
         let relation = pg_sys::get_relname_relid(c"cache_signal".as_ptr(), schema);
         pg_sys::CacheInvalidateRelcacheByRelid(relation);
     }
+    // A document that this transaction deletes leaves nothing to read that would tell of it.
+    OWN_CHANGES.set(true);
 }
 
 #[pg_schema]

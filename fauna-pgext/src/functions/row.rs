@@ -31,11 +31,15 @@ impl EvaluationRow {
             error.map(|error| text(&error.message)),
             cache.revision().map(pg_sys::Datum::from),
         ];
-        let mut values = fields.map(|field| field.unwrap_or(pg_sys::Datum::null()));
-        let mut nulls = fields.map(|field| field.is_none());
-        // SAFETY: the descriptor is pinned while it is used, and the fields are of its types.
+        // SAFETY: the descriptor is pinned while it is used, the fields are of its types, and there are as many
+        // as it has: a type that an upgrade has given more has nulls there until the library is loaded anew.
         unsafe {
             let descriptor = pg_sys::lookup_rowtype_tupdesc(cache.catalog().evaluation_type(), -1);
+            let columns = usize::try_from((*descriptor).natts).unwrap_or_default();
+            let field = |column| fields.get(column).copied().flatten();
+            let mut values: Vec<_> =
+                (0..columns).map(|column| field(column).unwrap_or(pg_sys::Datum::null())).collect();
+            let mut nulls: Vec<_> = (0..columns).map(|column| field(column).is_none()).collect();
             let tuple = pg_sys::heap_form_tuple(descriptor, values.as_mut_ptr(), nulls.as_mut_ptr());
             if (*descriptor).tdrefcount >= 0 {
                 pg_sys::DecrTupleDescRefCount(descriptor);

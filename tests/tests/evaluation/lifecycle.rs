@@ -80,3 +80,18 @@ async fn rewriting_the_tables_and_their_indexes_is_noticed() {
         assert!(is_on(&client).await, "{change}");
     }
 }
+
+#[tokio::test]
+async fn a_type_that_a_later_version_has_given_more_attributes_is_filled_with_nulls() {
+    let client = database_with_flag().await.connect().await;
+    run(
+        &client,
+        "DO $$ BEGIN FOR i IN 1..200 LOOP
+            EXECUTE format('ALTER TYPE fauna.evaluation ADD ATTRIBUTE later_%s bigint', i);
+        END LOOP; END $$",
+    )
+    .await;
+    let served = "SELECT jsonb_strip_nulls(to_jsonb(fauna.evaluate('x', '{}')) - 'revision')";
+    let expected = r#"{"flag": "x", "value": false, "reason": "DISABLED", "variant": "off"}"#;
+    assert_eq!(ask(&client, served).await, expected);
+}

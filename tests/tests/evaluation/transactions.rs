@@ -64,6 +64,33 @@ async fn a_block_that_fails_inside_a_function_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_block_that_changes_back_and_fails_leaves_the_change_under_any_snapshot() {
+    let client = database_with_flag().await.connect().await;
+    run(
+        &client,
+        "CREATE FUNCTION attempt() RETURNS text LANGUAGE plpgsql AS $$
+        DECLARE seen text := '';
+        BEGIN
+            UPDATE fauna.flag_settings SET enabled = true;
+            BEGIN
+                UPDATE fauna.flag_settings SET enabled = false;
+                seen := fauna.enabled('x', '{}');
+                RAISE division_by_zero;
+            EXCEPTION WHEN division_by_zero THEN
+                seen := seen || ' ' || fauna.enabled('x', '{}');
+            END;
+            RETURN seen;
+        END $$",
+    )
+    .await;
+    for level in ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"] {
+        run(&client, &format!("BEGIN ISOLATION LEVEL {level}")).await;
+        assert_eq!(ask(&client, "SELECT attempt()").await, "false true", "{level}");
+        run(&client, "ROLLBACK").await;
+    }
+}
+
+#[tokio::test]
 async fn what_was_stamped_early_is_taken_back_with_its_savepoint() {
     let client = database_with_flag().await.connect().await;
     let revision = "SELECT (fauna.evaluate('x', '{}')).revision";
