@@ -19,8 +19,8 @@ export interface DataSink {
   /** The configuration held at present. */
   readonly position: Position | undefined;
   /**
-   * Takes a payload, whole or not at all. `mayGoBack` is for a source that has seen the server at the present
-   * revision: it then believes an older put of the same server (a database that lost its last commits).
+   * Takes a payload, whole or not at all. `mayGoBack` is for a source whose server knows the present revision, because
+   * it was there itself or was told: an older put is then its word (of a database that lost its last commits).
    */
   apply(payload: Payload, mayGoBack: boolean): ApplyResult;
   /** From now on every change arrives; `isServerStale` when the server itself is cut off from its database. */

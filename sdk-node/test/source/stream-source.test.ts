@@ -313,12 +313,12 @@ describe('live', () => {
   });
 });
 
-describe('a server that lags behind', () => {
+describe('a server that lags behind and was not told where we are', () => {
   beforeEach(async () => {
     start();
     await runtime.lastRequest.answer();
     await runtime.lastRequest.event('put', put(10, { a: booleanFlag() }));
-    await runtime.lastRequest.end();
+    await runtime.lastRequest.event('patch', patch(20, 21));
     await runtime.advance(1000);
     await runtime.lastRequest.answer();
     await runtime.lastRequest.event('put', put(8, { a: booleanFlag({ enabled: false }) }));
@@ -340,6 +340,18 @@ describe('a server that lags behind', () => {
     await runtime.lastRequest.event('put', put(10, { b: booleanFlag() }));
     expect([...(store.ruleset?.flagKeys ?? [])]).toEqual(['b']);
   });
+});
+
+test('a put with an older revision in answer to where we are is the server’s word and applies', async () => {
+  await ENTER.streaming();
+  await runtime.lastRequest.event('patch', patch(1, 2, { a: null }));
+  await runtime.lastRequest.end();
+  await runtime.advance(1000);
+  await runtime.lastRequest.answer();
+  await runtime.lastRequest.event('put', put(1, { a: booleanFlag() }));
+  expect([revision(), [...(store.ruleset?.flagKeys ?? [])]]).toEqual([1, ['a']]);
+  await runtime.lastRequest.event('patch', patch(1, 2, { b: booleanFlag() }));
+  expect([revision(), [...(store.ruleset?.flagKeys ?? [])]]).toEqual([2, ['a', 'b']]);
 });
 
 test('a put with an older revision on the same connection is the server’s word and applies', async () => {

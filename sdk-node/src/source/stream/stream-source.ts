@@ -122,6 +122,7 @@ export class StreamSource implements DataSource {
         this.#disconnect(connection, error, retryAfterMs(response.headers, this.#runtime.now()));
         return;
       }
+      connection.isServerStale = response.headers.get('fauna-stale') === 'true';
       this.#opened(connection, sink);
       await this.#readBody(connection, sink, response.body);
       this.#disconnect(connection, new FaunaError('ENDED', 'the server ended the stream'));
@@ -159,7 +160,7 @@ export class StreamSource implements DataSource {
     connection.openedAt = this.#runtime.now();
     this.#watch(connection);
     // A server that resumes sends only what is new, perhaps nothing; otherwise we are live with the put.
-    if (connection.isResuming) sink.live(false);
+    if (connection.isResuming) sink.live(connection.isServerStale);
   }
 
   /** Heartbeats come every 15 s; silence means a connection that died without telling. */
@@ -187,7 +188,8 @@ export class StreamSource implements DataSource {
       this.#resync(connection, 'the server caught up');
       return;
     }
-    switch (sink.apply(payload, connection.isCurrent)) {
+    // A server that was told where we are reads its database before it sends us back.
+    switch (sink.apply(payload, connection.isResuming || connection.isCurrent)) {
       case 'gap':
         this.#resync(connection, 'a patch that does not continue the ruleset');
         return;
