@@ -15,3 +15,31 @@ export const CONSOLE_LOGGER: Logger = {
     console.error(`fauna: ${message}`);
   },
 };
+
+/** The same logger, but one that throws harms nobody: least of all the stream whose news it was told. */
+export function harmless(logger: Logger): Logger {
+  const attempt = (write: () => void): void => {
+    try {
+      write();
+    } catch {
+      // There is nowhere left to say it.
+    }
+  };
+  return {
+    info: (message) => {
+      attempt(() => {
+        logger.info(message);
+      });
+    },
+    warn: (message) => {
+      attempt(() => {
+        logger.warn(message);
+      });
+    },
+    error: (message) => {
+      attempt(() => {
+        logger.error(message);
+      });
+    },
+  };
+}

@@ -1,5 +1,5 @@
 /** What `createClient` is told, checked and completed. */
-import { CONSOLE_LOGGER } from '../logger.ts';
+import { CONSOLE_LOGGER, harmless } from '../logger.ts';
 import type { Logger } from '../logger.ts';
 import { DEFAULT_RUNTIME } from '../runtime.ts';
 import type { Runtime } from '../runtime.ts';
@@ -46,7 +46,7 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
     staleAfterMs: duration('staleAfterMs', options.staleAfterMs, 30_000),
     connectTimeoutMs: duration('connectTimeoutMs', options.connectTimeoutMs, 10_000),
     heartbeatTimeoutMs: duration('heartbeatTimeoutMs', options.heartbeatTimeoutMs, 45_000),
-    logger: options.logger ?? CONSOLE_LOGGER,
+    logger: checkedLogger(options.logger ?? CONSOLE_LOGGER),
     runtime: { ...DEFAULT_RUNTIME, ...options.runtime },
   };
 }
@@ -54,6 +54,11 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
 function checkedUrl(url: unknown): string {
   if (typeof url !== 'string' || !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     throw new TypeError('the option url must be the http or https address of a Fauna bridge');
+  }
+  // Credentials would not be sent but shown in errors, and `/v1/stream` would become part of a query.
+  const { username, password, search, hash } = new URL(url);
+  if (`${username}${password}${search}${hash}` !== '') {
+    throw new TypeError('the option url must have no user, password, query or fragment');
   }
   return url.replace(/\/+$/, '');
 }
@@ -68,6 +73,14 @@ function checkedKey(key: unknown): string {
     );
   }
   return key;
+}
+
+function checkedLogger(logger: Logger): Logger {
+  const { info, warn, error } = logger as Partial<Logger>;
+  if ([info, warn, error].some((write) => typeof write !== 'function')) {
+    throw new TypeError('the option logger must have the functions info, warn and error');
+  }
+  return harmless(logger);
 }
 
 /** Checks a duration; also for those given to methods. */

@@ -103,9 +103,13 @@ describe('createClient', () => {
   test.each([
     ['url', { url: 'bridge:8080' }],
     ['url', { url: 'ftp://bridge' }],
+    ['url', { url: 'http://user:secret@bridge' }],
+    ['url', { url: 'http://bridge?token=secret' }],
+    ['url', { url: 'http://bridge/#there' }],
     ['key', { key: '' }],
     ['key', { key: 'fauna_sk_ä' }],
     ['client key', { key: 'fauna_ck_x' }],
+    ['logger', { logger: { warn: () => undefined, error: () => undefined } as never }],
     ['timeoutMs', { timeoutMs: Number.NaN }],
     ['staleAfterMs', { staleAfterMs: -1 }],
     ['connectTimeoutMs', { connectTimeoutMs: 2 ** 31 }],
@@ -198,6 +202,17 @@ describe('status', () => {
     expect(made.status).toBe('stale');
     await runtime.lastRequest.event('status', { stale: false });
     expect(made.status).toBe('ready');
+  });
+
+  test('stays stale when it resumes at a server that is cut off itself', async () => {
+    const made = await connected();
+    await runtime.lastRequest.event('status', { stale: true });
+    await runtime.lastRequest.end();
+    await runtime.advance(1000);
+    await runtime.lastRequest.answer(200, { 'content-type': 'text/event-stream', 'fauna-stale': 'true' });
+    await runtime.lastRequest.event('status', { stale: true });
+    expect(made.status).toBe('stale');
+    expect(heard).toEqual([['stale', 'ready']]);
   });
 
   test('stays initializing as long as there is no ruleset', async () => {
@@ -383,6 +398,19 @@ describe('close', () => {
 });
 
 describe('the log', () => {
+  test('may fail without harm to the stream', async () => {
+    const fail = (): never => {
+      throw new Error('the disk is full');
+    };
+    const connecting = connect({ logger: { info: fail, warn: fail, error: fail } });
+    await runtime.lastRequest.answer(500, {});
+    await runtime.advance(1000);
+    await runtime.lastRequest.answer();
+    await runtime.lastRequest.event('put', put(1));
+    client = await connecting;
+    expect([client.status, client.error]).toEqual(['ready', undefined]);
+  });
+
   test('tells of every kind of failure in an outage once, not of every attempt', async () => {
     await connected();
     runtime.lastRequest.fail();
