@@ -2,8 +2,8 @@
 --
 -- An admin is whoever may update fauna.environments, and so could take the protection away. Everybody else
 -- may prepare a flag in a protected environment while it is off there, and create and delete such flags;
--- they may not turn one on, and not change one that is on: its rules, its variants, the audiences it asks
--- for and the attributes these compare. The same audience serves every environment, so one that a protected
+-- they may not turn one on, and not change one that is on: its rules, its variants, the flags it requires,
+-- the audiences it asks for and the attributes these compare. The same audience serves every environment, so one that a protected
 -- environment uses is protected too.
 --
 -- The question is asked in the WHEN clause, because only there current_user is the writer (in a function with
@@ -35,6 +35,20 @@ $$;
 COMMENT ON FUNCTION fauna.protected_flags(text[]) IS
     'Flags that are on in a protected environment and ask for one of the audiences, directly or through others.';
 
+CREATE FUNCTION fauna.is_required(flag text, environment text) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM fauna.prerequisites p
+        JOIN fauna.flag_settings s ON s.flag_key = p.flag_key AND s.environment_key = p.environment_key
+        WHERE p.required_flag_key = flag AND p.environment_key = environment AND s.enabled);
+END
+$$;
+COMMENT ON FUNCTION fauna.is_required(text, text) IS
+    'Whether a flag that is on in an environment requires this one.';
+
 CREATE FUNCTION fauna.protect_environment() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -46,11 +60,11 @@ DECLARE
 BEGIN
     CASE TG_TABLE_NAME
     WHEN 'flag_settings' THEN
-        -- The off variant is what a flag serves while it is off.
+        -- The off variant is what a flag serves while it is off, also to one that requires it.
         SELECT s.flag_key, s.environment_key INTO affected
         FROM jsonb_populate_recordset(NULL::fauna.flag_settings, touched) s
         JOIN fauna.environments e ON e.key = s.environment_key
-        WHERE e.protected AND (s.enabled OR TG_OP = 'UPDATE')
+        WHERE e.protected AND (s.enabled OR TG_OP = 'UPDATE' OR fauna.is_required(s.flag_key, s.environment_key))
         LIMIT 1;
     WHEN 'rules', 'prerequisites' THEN
         SELECT s.flag_key, s.environment_key INTO affected
@@ -73,7 +87,9 @@ BEGIN
         FROM fauna.flag_settings s
         JOIN fauna.environments e ON e.key = s.environment_key
         WHERE s.flag_key = coalesce(touched -> 0 ->> 'flag_key', touched -> 0 ->> 'key')
-            AND e.protected AND (s.enabled OR TG_TABLE_NAME = 'variants' AND s.off_variant = touched -> 0 ->> 'key')
+            AND e.protected AND (s.enabled OR TG_TABLE_NAME = 'variants' AND s.off_variant = touched -> 0 ->> 'key'
+                OR TG_TABLE_NAME = 'flags' AND touched -> 0 -> 'archived_at' <> touched -> 1 -> 'archived_at'
+                    AND fauna.is_required(s.flag_key, s.environment_key))
         LIMIT 1;
     WHEN 'conditions' THEN
         SELECT f.flag_key, f.environment_key INTO affected

@@ -90,6 +90,7 @@ async fn every_function_is_in_a_profile_or_known_to_be_internal() {
         "stamp_environment",
         // Validation, called by its triggers.
         "lock_commits",
+        "is_required",
         "protected_flags",
         // For the owner.
         "grant",

@@ -69,6 +69,28 @@ async fn an_editor_does_not_change_what_is_on_there() {
 }
 
 #[tokio::test]
+async fn an_editor_does_not_take_away_or_bring_what_a_flag_that_is_on_requires() {
+    let (database, editor) = shop().await;
+    database.execute("SELECT fauna.require_flag('live', 'draft', 'off')").await;
+    let refused = async |sql: &str| {
+        let words = refusal(&editor, sql).await;
+        assert!(words.starts_with("42501: environment \"production\" is protected\n"), "{sql}: {words}");
+    };
+    refused("UPDATE fauna.flags SET archived_at = now() WHERE key = 'draft'").await;
+    refused("DELETE FROM fauna.flag_settings WHERE flag_key = 'draft' AND environment_key = 'production'")
+        .await;
+    editor
+        .batch_execute(
+            "UPDATE fauna.flags SET salt = 'x' WHERE key = 'draft'; SELECT fauna.rollout('draft', 5)",
+        )
+        .await
+        .unwrap();
+    database.execute("DELETE FROM fauna.flag_settings WHERE flag_key = 'draft'").await;
+    editor.batch_execute("SELECT fauna.complete_settings('draft', 'staging')").await.unwrap();
+    refused("SELECT fauna.complete_settings('draft')").await;
+}
+
+#[tokio::test]
 async fn an_editor_prepares_what_is_off_and_changes_other_environments() {
     let (database, editor) = shop().await;
     editor
