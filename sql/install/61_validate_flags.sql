@@ -21,7 +21,8 @@ BEGIN
     END IF;
     SELECT t.tag INTO misfit
     FROM unnest(NEW.tags) WITH ORDINALITY AS t(tag, position)
-    WHERE t.tag !~ '^[^\s,]{1,64}$' OR t.position > array_position(NEW.tags, t.tag)
+    -- No backslash: what that is depends on the session's standard_conforming_strings.
+    WHERE t.tag !~ '^[^[:space:],]{1,64}$' OR t.position > array_position(NEW.tags, t.tag)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING

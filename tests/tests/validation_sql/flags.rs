@@ -1,6 +1,6 @@
 //! Flags and their variants.
 
-use crate::refusal::refused;
+use crate::refusal::{refusal, refused};
 use crate::shop;
 
 #[tokio::test]
@@ -95,6 +95,18 @@ async fn tags_are_words_that_stand_once() {
          HINT: Use a word such as web or team-checkout.\n\
          CONSTRAINT: flags_tags_check"
     );
+}
+
+#[tokio::test]
+async fn a_session_that_reads_backslashes_as_escapes_takes_the_same_tags() {
+    let client = shop().await.connect().await;
+    client
+        .batch_execute("SET standard_conforming_strings = off; SET escape_string_warning = off; SET backslash_quote = on")
+        .await
+        .unwrap();
+    client.batch_execute("UPDATE fauna.flags SET tags = '{shop}' WHERE key = 'checkout'").await.unwrap();
+    let words = refusal(&client, "UPDATE fauna.flags SET tags = '{two words}' WHERE key = 'checkout'").await;
+    assert!(words.starts_with("23514: tag \"two words\" is not valid"), "{words}");
 }
 
 #[tokio::test]
