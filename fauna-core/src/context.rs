@@ -45,6 +45,13 @@ pub trait Context {
 
     /// The attribute at `path`, looked up as [`AttributePath`] says; `None` when it is missing or null.
     fn get<'a>(&'a self, path: &AttributePath) -> Option<Value<'a, Self::Array<'a>>>;
+
+    /// The attribute at `path` as something to take a bucket from. A context whose integers can be
+    /// wider than a double gives such a one as its decimal digits here; for all others this is
+    /// [`get`](Self::get).
+    fn bucket_value<'a>(&'a self, path: &AttributePath) -> Option<Value<'a, Self::Array<'a>>> {
+        self.get(path)
+    }
 }
 
 impl Context for serde_json::Value {

@@ -69,7 +69,7 @@ impl Split {
         context: &C,
         now: Timestamp,
     ) -> Option<usize> {
-        let bucket = bucket_of(salt, context.get(&self.by))?;
+        let bucket = bucket_of(salt, context.bucket_value(&self.by))?;
         let mut end = 0;
         for (place, entry) in self.entries.iter().enumerate() {
             end += match &self.ramp {

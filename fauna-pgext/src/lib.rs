@@ -2,6 +2,7 @@
 //!
 //! A call of `fauna.enabled('checkout', context)` borrows the context's jsonb where it lies
 //! ([`jsonb`]), finds the compiled flag in the backend's [`cache`] and hands both to `fauna_core`.
+//! A table's row is a context as it is, too ([`row`]).
 //! The cache is filled by [`load`], which reads the document log with [`scan`], and dropped when
 //! [`invalidation`] says so. Everything that writes is SQL, in `sql/`; [`install`] puts the two
 //! together.
@@ -14,8 +15,10 @@ mod install;
 mod invalidation;
 mod jsonb;
 mod load;
+mod row;
 mod scan;
 mod settings;
+mod time;
 mod unguarded;
 mod varlena;
 

@@ -12,6 +12,7 @@ mod server {
         pub safe fn GetCurrentStatementStartTimestamp() -> pg_sys::TimestampTz;
         pub safe fn ActiveSnapshotSet() -> bool;
         pub unsafe fn GetActiveSnapshot() -> pg_sys::Snapshot;
+        pub unsafe fn float_to_shortest_decimal_bufn(value: f32, text: *mut u8) -> std::ffi::c_int;
     }
 }
 
@@ -36,4 +37,16 @@ pub fn snapshot_age() -> Option<SnapshotAge> {
         let snapshot = unsafe { &*server::GetActiveSnapshot() };
         SnapshotAge { completed: snapshot.snapXactCompletionCount, commands: snapshot.curcid }
     })
+}
+
+/// The double nearest to the decimal that a `real` prints as: 0.1, not 0.10000000149011612.
+///
+/// The server's own digits, since Rust's are at times fewer: it takes a decimal on the very edge
+/// between two values to be either's.
+pub fn nearest_to_printed(value: f32) -> Option<f64> {
+    // More than any value needs.
+    let mut text = [0; 32];
+    // SAFETY: writes at most 15 bytes and returns how many.
+    let length = unsafe { server::float_to_shortest_decimal_bufn(value, text.as_mut_ptr()) };
+    std::str::from_utf8(text.get(..usize::try_from(length).ok()?)?).ok()?.parse().ok()
 }

@@ -26,6 +26,20 @@ pub unsafe fn payload<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     }
 }
 
+/// The bytes of a variable-length value with its header, whichever of the two it has.
+///
+/// # Safety
+/// As for [`payload`].
+pub unsafe fn detoasted<'a>(datum: pg_sys::Datum) -> &'a [u8] {
+    let value = datum.cast_mut_ptr::<pg_sys::varlena>();
+    // SAFETY: as in `payload`.
+    unsafe {
+        let is_elsewhere = varlena::varatt_is_1b_e(value) || varlena::varatt_is_4b_c(value);
+        let value = if is_elsewhere { pg_sys::pg_detoast_datum_packed(value) } else { value };
+        slice::from_raw_parts(value.cast(), varlena::varsize_any(value))
+    }
+}
+
 /// Copies `bytes` into a new variable-length value in the current memory context.
 pub fn to_datum(bytes: &[u8]) -> pg_sys::Datum {
     let size = bytes.len() + pg_sys::VARHDRSZ;

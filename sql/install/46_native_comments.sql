@@ -22,6 +22,8 @@ COMMENT ON FUNCTION fauna.evaluate_all(jsonb) IS 'fauna.evaluate for every flag,
 COMMENT ON FUNCTION fauna.evaluate_all() IS 'fauna.evaluate for every flag and the context in the setting fauna.context.';
 COMMENT ON FUNCTION fauna.in_audience(text, jsonb) IS 'Whether a context is in an audience; false on any error, as for an unknown audience.';
 COMMENT ON FUNCTION fauna.in_audience(text) IS 'Whether the context in the setting fauna.context is in an audience.';
+COMMENT ON FUNCTION fauna.enabled_row(text, record, text) IS 'Boolean value of a flag for a row, the columns of which are the attributes; false on any error. SELECT * FROM users u WHERE fauna.enabled_row(''checkout'', u);';
+COMMENT ON FUNCTION fauna.in_audience_row(text, record, text) IS 'Whether a row, the columns of which are the attributes, is in an audience; false on any error. SELECT count(*) FROM users u WHERE fauna.in_audience_row(''beta'', u);';
 COMMENT ON FUNCTION fauna.bucket(text, text) IS 'The bucket, 0 to 99999, that a salt puts a value in. Never changes.';
 COMMENT ON FUNCTION fauna.check_condition(text, text, jsonb, boolean) IS 'What is wrong with a condition of this type, operator and values, in words; null if nothing is.';
 COMMENT ON FUNCTION fauna.signal_cache() IS 'Trigger: makes every backend drop the flags it has compiled, when the change is visible to it.';

@@ -5,6 +5,7 @@ use pgrx::prelude::*;
 
 use super::outcome::{evaluate_now, given};
 use crate::jsonb::{Container, Jsonb, Node};
+use crate::row::{Record, Row};
 use crate::settings;
 use crate::varlena::Text;
 
@@ -18,7 +19,7 @@ fn is_enabled(flag: Option<Text<'_>>, context: &impl Context) -> bool {
 
 #[pg_schema]
 mod fauna {
-    use super::{Jsonb, Text, given, is_enabled, pg_extern, settings};
+    use super::{Jsonb, Record, Row, Text, default, given, is_enabled, pg_extern, pg_sys, settings};
 
     #[pg_extern(name = "enabled", stable, parallel_safe, cost = 10)]
     fn enabled(flag: Option<Text<'_>>, context: Option<Jsonb<'_>>) -> bool {
@@ -28,5 +29,16 @@ mod fauna {
     #[pg_extern(name = "enabled", stable, parallel_safe, cost = 10)]
     fn enabled_in_session(flag: Option<Text<'_>>) -> bool {
         is_enabled(flag, &*settings::context())
+    }
+
+    #[pg_extern(name = "enabled_row", stable, parallel_safe, cost = 10)]
+    fn enabled_row(
+        flag: Option<Text<'_>>,
+        row: Option<Record>,
+        key_column: default!(Option<Text<'_>>, "'id'"),
+        call: pg_sys::FunctionCallInfo,
+    ) -> bool {
+        // SAFETY: the call and an argument of it; the function keeps nothing else.
+        is_enabled(flag, &unsafe { Row::new(call, row, key_column) })
     }
 }

@@ -4,11 +4,12 @@ use fauna_core::{Context, Timestamp};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
 
-use super::outcome::{Outcome, from_postgres, given, statement_time};
+use super::outcome::{Outcome, given};
 use super::row::EvaluationRow;
 use crate::cache::with_cache;
 use crate::jsonb::Jsonb;
 use crate::settings;
+use crate::time::{from_postgres, statement_time};
 use crate::varlena::Text;
 
 fn evaluate_at(flag: Option<Text<'_>>, context: &impl Context, now: Timestamp) -> EvaluationRow {

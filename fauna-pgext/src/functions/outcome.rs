@@ -1,15 +1,11 @@
 //! Evaluation as all functions need it: on the cache, at the statement's time.
 
 use fauna_core::{Audience, Context, Evaluation, Flag, Source, Timestamp, evaluate, evaluate_flag};
-use pgrx::pg_sys;
 
 use crate::cache::{Cache, CachedFlag, with_cache};
 use crate::jsonb::{Container, Jsonb};
-use crate::unguarded;
+use crate::time::statement_time;
 use crate::varlena::Text;
-
-/// Microseconds from the Unix epoch to PostgreSQL's, 2000-01-01T00:00:00Z.
-const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 /// Stands in for the cache once it is known to have no such flag, so that it is not asked twice.
 struct NoFlags;
@@ -60,14 +56,4 @@ pub fn evaluate_now<T>(
 /// The context that an argument gives; an SQL null is none.
 pub fn given(context: Option<Jsonb<'_>>) -> Jsonb<'_> {
     context.unwrap_or(Jsonb::NULL)
-}
-
-/// When the running statement began.
-pub fn statement_time() -> Timestamp {
-    from_postgres(unguarded::statement_timestamp())
-}
-
-/// PostgreSQL's instant as the evaluator's; its infinities are before and after everything.
-pub fn from_postgres(timestamp: pg_sys::TimestampTz) -> Timestamp {
-    Timestamp::from_micros(timestamp.saturating_add(POSTGRES_EPOCH))
 }

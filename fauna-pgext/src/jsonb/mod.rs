@@ -16,6 +16,7 @@ use pgrx::{impl_sql_translatable, pg_sys};
 
 pub use container::{Container, Node};
 pub use document::to_json;
+pub use numeric::Numeric;
 
 use crate::varlena::{argument, payload};
 
@@ -58,18 +59,24 @@ impl Context for Jsonb<'_> {
             Some(Node::Null) | None => nested(self.0, path.segments())?,
             Some(found) => found,
         };
-        Some(match found {
-            Node::Null => return None,
-            Node::Bool(value) => Value::Bool(value),
-            Node::Number(number) => Value::Number(number.to_f64()?),
-            Node::String(text) => Value::String(Cow::Borrowed(text)),
-            Node::Container(inner) if inner.is_array() => Value::Array(Elements(inner.elements())),
-            Node::Container(_) => Value::Object,
-        })
+        attribute(found, |elements| elements)
     }
 }
 
-fn nested<'a>(root: Container<'a>, segments: &[Box<str>]) -> Option<Node<'a>> {
+/// A node as the value of an attribute, in a context whose arrays `wrap` makes of jsonb's.
+pub fn attribute<'a, A>(node: Node<'a>, wrap: impl FnOnce(Elements<'a>) -> A) -> Option<Value<'a, A>> {
+    Some(match node {
+        Node::Null => return None,
+        Node::Bool(value) => Value::Bool(value),
+        Node::Number(number) => Value::Number(number.to_f64()?),
+        Node::String(text) => Value::String(Cow::Borrowed(text)),
+        Node::Container(inner) if inner.is_array() => Value::Array(wrap(Elements(inner.elements()))),
+        Node::Container(_) => Value::Object,
+    })
+}
+
+/// The node that `segments` lead to, one member inside the other.
+pub fn nested<'a>(root: Container<'a>, segments: &[Box<str>]) -> Option<Node<'a>> {
     let (first, rest) = segments.split_first()?;
     rest.iter().try_fold(root.get(first)?, |inner, segment| match inner {
         Node::Container(inner) => inner.get(segment),
@@ -85,11 +92,16 @@ impl<'a> Iterator for Elements<'a> {
     type Item = Scalar<'a>;
 
     fn next(&mut self) -> Option<Scalar<'a>> {
-        Some(match self.0.next()? {
-            Node::Bool(value) => Scalar::Bool(value),
-            Node::Number(number) => number.to_f64().map_or(Scalar::Other, Scalar::Number),
-            Node::String(text) => Scalar::String(Cow::Borrowed(text)),
-            Node::Null | Node::Container(_) => Scalar::Other,
-        })
+        self.0.next().map(element)
+    }
+}
+
+/// A node as an element of an array.
+pub fn element(node: Node<'_>) -> Scalar<'_> {
+    match node {
+        Node::Bool(value) => Scalar::Bool(value),
+        Node::Number(number) => number.to_f64().map_or(Scalar::Other, Scalar::Number),
+        Node::String(text) => Scalar::String(Cow::Borrowed(text)),
+        Node::Null | Node::Container(_) => Scalar::Other,
     }
 }

@@ -11,6 +11,8 @@ mod memory;
 mod parallel;
 mod plans;
 mod privileges;
+mod row_sources;
+mod rows;
 mod sessions;
 mod settings;
 mod standby;
