@@ -133,10 +133,10 @@ impl Follower {
         session: &Session,
         progress: &mut Progress,
     ) -> Result<std::convert::Infallible, DatabaseError> {
-        let mut noticed = None;
+        self.catch_up(session, progress, None).await?;
+        self.observer.observe(&Observation::SessionCaughtUp);
         loop {
-            self.catch_up(session, progress, noticed).await?;
-            noticed = tokio::select! {
+            let noticed = tokio::select! {
                 () = session.announced(|news| !news.is_known_to(self.position_of(news.environment()))) => Some(Instant::now()),
                 () = self.readings.asked() => None,
                 () = tokio::time::sleep(self.options.resync_interval) => {
@@ -144,6 +144,7 @@ impl Follower {
                     None
                 }
             };
+            self.catch_up(session, progress, noticed).await?;
         }
     }
 

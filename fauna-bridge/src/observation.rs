@@ -29,6 +29,8 @@ pub enum Observation<'a> {
 
     /// Connected to PostgreSQL and listening.
     SessionOpened,
+    /// A session has read everything: what failed before it is over.
+    SessionCaughtUp,
     /// No session came about, or it ended.
     SessionFailed { error: &'a DatabaseError, retry_in: Duration },
     /// What is served may be out of date from now on.

@@ -1,9 +1,10 @@
 //! What an observation means to a person who reads the log.
 //!
 //! Transitions are lines at `info` and above; what happens with every commit or connection is `debug`. A failure that repeats is
-//! one `warn` and then `debug` until its words change or it is over, so that an outage of a day is not a day of warnings.
+//! one `warn` and then `debug` until its words change or it is over, so that an outage of a day is not a day of warnings. It is
+//! over when a session has read the database; the same failure an hour later is news again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tracing::{debug, error, info, warn};
@@ -15,7 +16,11 @@ use crate::fleet::FleetChange;
 #[derive(Default)]
 pub struct Log {
     last_failure: Mutex<Option<String>>,
+    last_accept_warning: Mutex<Option<Instant>>,
 }
+
+/// Nothing tells when connections can be accepted again, so that failure is repeated this often while it lasts.
+const ACCEPT_WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 impl Log {
     /// Writes what is worth a line.
@@ -23,7 +28,7 @@ impl Log {
         match observation {
             Observation::Listening { address } => info!(%address, "listening"),
             Observation::AcceptFailed { error } => {
-                self.failure("cannot accept connections", &error.to_string(), None);
+                self.accept_failure(error);
             }
             Observation::Draining => info!("draining"),
             Observation::Stopped { unfinished: false } => info!("stopped"),
@@ -31,7 +36,12 @@ impl Log {
 
             Observation::SessionOpened => debug!("connected to PostgreSQL"),
             Observation::SessionFailed { error, retry_in } => {
-                self.failure("no connection to PostgreSQL", &error.to_string(), Some(*retry_in));
+                self.session_failure(&error.to_string(), milliseconds(*retry_in));
+            }
+            Observation::SessionCaughtUp => {
+                if self.last_failure.lock().take().is_some() {
+                    info!("connected to PostgreSQL again");
+                }
             }
             Observation::BecameStale => warn!("serving the last known state, which may be stale"),
             Observation::CaughtUp { stale_for } => {
@@ -56,14 +66,23 @@ impl Log {
         }
     }
 
-    fn failure(&self, what: &'static str, words: &str, retry_in: Option<Duration>) {
-        let retry_ms = retry_in.map(milliseconds);
+    fn session_failure(&self, words: &str, retry_ms: u64) {
         let mut last = self.last_failure.lock();
         if last.as_deref() == Some(words) {
-            debug!(error = words, retry_ms, "{what}");
+            debug!(error = words, retry_ms, "no connection to PostgreSQL");
         } else {
-            warn!(error = words, retry_ms, "{what}");
+            warn!(error = words, retry_ms, "no connection to PostgreSQL");
             *last = Some(words.to_owned());
+        }
+    }
+
+    fn accept_failure(&self, error: &std::io::Error) {
+        let mut last = self.last_accept_warning.lock();
+        if last.is_some_and(|last| last.elapsed() < ACCEPT_WARNING_INTERVAL) {
+            debug!(%error, "cannot accept connections");
+        } else {
+            warn!(%error, "cannot accept connections");
+            *last = Some(Instant::now());
         }
     }
 }

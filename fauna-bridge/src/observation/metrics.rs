@@ -153,6 +153,7 @@ impl Metrics {
             | Observation::Draining
             | Observation::Stopped { .. }
             | Observation::DocumentBroken { .. }
+            | Observation::SessionCaughtUp
             | Observation::BecameStale
             | Observation::CaughtUp { .. } => {}
         }

@@ -92,6 +92,28 @@ async fn a_lost_connection_alone_is_repaired_without_a_word_to_clients() {
 }
 
 #[tokio::test]
+async fn a_second_loss_after_a_repair_is_logged_again() {
+    let shop = shop().await;
+    let bridge = shop.database.bridge().await;
+    readiness(&bridge, true).await;
+    for losses in 1..=2 {
+        shop.database
+            .execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                  WHERE application_name = 'fauna-bridge' AND datname = current_database()",
+            )
+            .await;
+        let logged = |words: &str| bridge.log().iter().filter(|line| line.contains(words)).count();
+        eventually("a warning and its end", || async {
+            // Twice within seconds counts as an outage, which has its own end.
+            let repaired = logged("connected to PostgreSQL again") + logged("in touch with PostgreSQL") - 1;
+            (logged("no connection to PostgreSQL") >= losses && repaired >= losses).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn a_commit_that_was_not_announced_is_found_by_the_safety_net() {
     let shop = shop().await;
     let bridge = shop.bridge(&["--resync-interval-ms", "100"]).await;
