@@ -48,6 +48,8 @@ BEGIN
     ), settings AS (
         INSERT INTO fauna.flag_settings (flag_key, environment_key, off_variant)
         SELECT m.flag_key, m.environment_key, m.off_variant FROM missing m
+        -- Two sessions may find the same one missing.
+        ON CONFLICT ON CONSTRAINT flag_settings_pkey DO NOTHING
         RETURNING flag_key, environment_key
     ), defaults AS (
         INSERT INTO fauna.rules (flag_key, environment_key, is_default)

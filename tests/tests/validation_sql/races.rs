@@ -142,6 +142,24 @@ async fn two_sessions_that_target_the_same_audience_make_one_rule() {
 }
 
 #[tokio::test]
+async fn two_sessions_that_enable_a_flag_without_a_setting_make_one() {
+    let database = shop().await;
+    database.execute("INSERT INTO fauna.environments (key) VALUES ('imported')").await;
+    let (first, second) = two_transactions(&database, "READ COMMITTED").await;
+    first.batch_execute("SELECT fauna.enable('checkout', 'imported')").await.unwrap();
+    let other = tokio::spawn(async move {
+        second.batch_execute("SELECT fauna.enable('checkout', 'imported'); COMMIT").await.unwrap();
+    });
+    until_somebody_waits(&database).await;
+    first.batch_execute("COMMIT").await.unwrap();
+    other.await.unwrap();
+    let client = database.connect().await;
+    let rows =
+        client.query("SELECT serves FROM fauna.rule_list WHERE environment = 'imported'", &[]).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<&str>>(), ["on"]);
+}
+
+#[tokio::test]
 async fn an_open_transaction_that_targets_a_flag_does_not_block_the_kill_switch() {
     let database = shop().await;
     database.execute("SELECT fauna.enable('checkout')").await;
