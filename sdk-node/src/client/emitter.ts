@@ -1,6 +1,7 @@
 /**
  * A typed event emitter. Unlike Node's, an `error` without listeners is no exception, and a listener that throws
- * harms neither the client nor the other listeners.
+ * harms neither the client nor the other listeners; nor does an asynchronous one that rejects, which would otherwise
+ * end the process.
  */
 export type Listener<T> = (event: T) => void;
 
@@ -30,7 +31,8 @@ export class Emitter<Events extends object> {
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
     for (const listener of [...(this.#listeners.get(name) ?? [])]) {
       try {
-        (listener as Listener<Events[Name]>)(event);
+        const returned = (listener as (event: Events[Name]) => unknown)(event);
+        if (returned instanceof Promise) returned.catch(this.#onListenerError);
       } catch (error) {
         this.#onListenerError(error);
       }

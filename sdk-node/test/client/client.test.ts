@@ -326,6 +326,14 @@ describe('listeners', () => {
     expect(logged).toEqual(['error a listener threw: mine']);
   });
 
+  test('one that is asynchronous and rejects does not end the process', async () => {
+    const made = await connected();
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- what applications do
+    made.on('change', () => Promise.reject(new Error('mine, later')));
+    await runtime.lastRequest.event('patch', patch(1, 2));
+    expect(logged).toEqual(['error a listener threw: mine, later']);
+  });
+
   test('one that was taken off hears nothing', async () => {
     const made = await connected();
     const listener = (): void => void heard.push('never');
