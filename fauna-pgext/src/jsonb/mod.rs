@@ -55,11 +55,8 @@ impl Context for Jsonb<'_> {
     }
 
     fn get<'a>(&'a self, path: &AttributePath) -> Option<Value<'a, Elements<'a>>> {
-        let found = match self.0.get(path.name()) {
-            Some(Node::Null) | None => nested(self.0, path.segments())?,
-            Some(found) => found,
-        };
-        attribute(found, |elements| elements)
+        let of = |node| attribute(node, |elements| elements);
+        self.0.get(path.name()).and_then(of).or_else(|| of(nested(self.0, path.segments())?))
     }
 }
 
@@ -68,11 +65,16 @@ pub fn attribute<'a, A>(node: Node<'a>, wrap: impl FnOnce(Elements<'a>) -> A) ->
     Some(match node {
         Node::Null => return None,
         Node::Bool(value) => Value::Bool(value),
-        Node::Number(number) => Value::Number(number.to_f64()?),
+        Node::Number(number) => Value::Number(double(number)?),
         Node::String(text) => Value::String(Cow::Borrowed(text)),
         Node::Container(inner) if inner.is_array() => Value::Array(wrap(Elements(inner.elements()))),
         Node::Container(_) => Value::Object,
     })
+}
+
+/// A number as evaluation has it. One beyond the range of doubles counts as missing: no other evaluator can have it.
+fn double(number: Numeric<'_>) -> Option<f64> {
+    number.to_f64().filter(|number| number.is_finite())
 }
 
 /// The node that `segments` lead to, one member inside the other.
@@ -100,7 +102,7 @@ impl<'a> Iterator for Elements<'a> {
 pub fn element(node: Node<'_>) -> Scalar<'_> {
     match node {
         Node::Bool(value) => Scalar::Bool(value),
-        Node::Number(number) => number.to_f64().map_or(Scalar::Other, Scalar::Number),
+        Node::Number(number) => double(number).map_or(Scalar::Other, Scalar::Number),
         Node::String(text) => Scalar::String(Cow::Borrowed(text)),
         Node::Null | Node::Container(_) => Scalar::Other,
     }
