@@ -7,12 +7,13 @@
 use std::borrow::Cow;
 
 use crate::audience::Audience;
-use crate::condition::Condition;
+use crate::condition::{AttributeCondition, Condition};
 use crate::document::{DocumentError, Match};
 use crate::evaluation::{AudienceError, ErrorCode, Evaluation, Reason};
 use crate::flag::{Body, Flag, Rule};
-use crate::serve::Serve;
-use crate::{Context, Source, Timestamp};
+use crate::serve::{Serve, Split};
+use crate::trace::{Conclusion, Opening, StepKind, Steps, Tracer, to_json};
+use crate::{Context, Explanation, Source, Timestamp};
 
 /// How many flags and audiences may be in progress at once, the first flag included.
 const MAX_DEPTH: u32 = 64;
@@ -38,11 +39,40 @@ where
     S: Source + ?Sized,
     C: Context + ?Sized,
 {
+    trace_flag(source, flag, context, now, &mut ())
+}
+
+/// Evaluates the flag `key` and says how: every step, in the order in which they were taken.
+pub fn explain<'s, S, C>(source: &'s S, key: &str, context: &C, now: Timestamp) -> Explanation<'s>
+where
+    S: Source + ?Sized,
+    C: Context + ?Sized,
+{
+    let mut steps = Steps::default();
+    let evaluation = match source.flag(key) {
+        Some(flag) => trace_flag(source, flag, context, now, &mut steps),
+        None => evaluate(source, key, context, now),
+    };
+    Explanation { evaluation, steps: steps.steps }
+}
+
+fn trace_flag<'s, S, C, T>(
+    source: &'s S,
+    flag: &'s Flag,
+    context: &C,
+    now: Timestamp,
+    tracer: &mut T,
+) -> Evaluation<'s>
+where
+    S: Source + ?Sized,
+    C: Context + ?Sized,
+    T: Tracer,
+{
     if !context.is_object() {
         let message = Cow::Borrowed("the context is not an object");
         return Evaluation::failed(Some(flag), ErrorCode::InvalidContext, message);
     }
-    match (Evaluator { source, context, now, depth: 0, visits: 0 }).flag(flag) {
+    match (Evaluator { source, context, now, tracer, depth: 0, visits: 0 }).flag(flag) {
         Ok(outcome) => Evaluation {
             flag: Some(flag),
             variant: flag.variants().get(outcome.variant),
@@ -73,14 +103,16 @@ where
         return Err(AudienceError::InvalidContext);
     }
     let now = Timestamp::from_micros(0);
-    let result = Evaluator { source, context, now, depth: 0, visits: 0 }.audience(audience);
+    let result =
+        Evaluator { source, context, now, tracer: &mut (), depth: 0, visits: 0 }.audience(audience, false);
     result.map_err(|failure| AudienceError::Parse(failure.to_string()))
 }
 
-struct Evaluator<'s, 'c, S: ?Sized, C: ?Sized> {
+struct Evaluator<'s, 'c, S: ?Sized, C: ?Sized, T> {
     source: &'s S,
     context: &'c C,
     now: Timestamp,
+    tracer: &'c mut T,
     depth: u32,
     visits: u32,
 }
@@ -115,15 +147,21 @@ impl Failure<'_> {
     }
 }
 
-impl<'s, S: Source + ?Sized, C: Context + ?Sized> Evaluator<'s, '_, S, C> {
+impl<'s, S: Source + ?Sized, C: Context + ?Sized, T: Tracer> Evaluator<'s, '_, S, C, T> {
     fn flag(&mut self, flag: &'s Flag) -> Result<Outcome<'s>, Failure<'s>> {
         self.enter()?;
-        let outcome = flag.body().map_err(Failure::Flag).and_then(|body| self.body(body));
+        let outcome = flag.body().map_err(Failure::Flag).and_then(|body| self.body(flag, body));
         self.depth -= 1;
         outcome
     }
 
-    fn body(&mut self, body: &'s Body) -> Result<Outcome<'s>, Failure<'s>> {
+    fn body(&mut self, flag: &'s Flag, body: &'s Body) -> Result<Outcome<'s>, Failure<'s>> {
+        let step = self.tracer.open(|| Opening {
+            expected: Some("enabled".to_owned()),
+            actual: Some(body.enabled.into()),
+            ..Opening::new(StepKind::Flag, flag.key())
+        });
+        self.tracer.close(step, || Conclusion::new(if body.enabled { "enabled" } else { "disabled" }));
         if !body.enabled {
             return Ok(Outcome {
                 variant: body.off,
@@ -144,60 +182,160 @@ impl<'s, S: Source + ?Sized, C: Context + ?Sized> Evaluator<'s, '_, S, C> {
             }
         }
         for rule in &body.rules {
-            if self.matches(rule)?
-                && let Some((variant, reason)) = self.serve(&rule.serve, body, Reason::TargetingMatch)
-            {
+            if let Some((variant, reason)) = self.rule(rule, flag, body)? {
                 return Ok(Outcome { variant, reason, rule_id: Some(&rule.id), prerequisite: None });
             }
         }
         let reason = if body.rules.is_empty() { Reason::Static } else { Reason::Default };
-        let (variant, reason) =
-            self.serve(&body.default, body, reason).unwrap_or((body.off, Reason::Default));
+        let step = self.tracer.open(|| Opening::new(StepKind::Default, ""));
+        let served = self.serve(&body.default, flag, body, reason);
+        self.tracer.close(step, || match served {
+            Some((variant, _)) => Conclusion::serves(&flag.variants()[variant]),
+            None => Conclusion::serves(&flag.variants()[body.off]).because("its split serves nothing"),
+        });
+        let (variant, reason) = served.unwrap_or((body.off, Reason::Default));
         Ok(Outcome { variant, reason, rule_id: None, prerequisite: None })
     }
 
     fn is_met(&mut self, key: &str, variants: &[Box<str>]) -> Result<bool, Failure<'s>> {
         self.visit()?;
-        let Some(flag) = self.source.flag(key) else { return Ok(false) };
+        let step = self.tracer.open(|| Opening {
+            expected: Some(variants.join(", ")),
+            ..Opening::new(StepKind::Prerequisite, key)
+        });
+        let Some(flag) = self.source.flag(key) else {
+            self.tracer.close(step, || Conclusion::new("not met").because("flag not found"));
+            return Ok(false);
+        };
         match self.flag(flag) {
             Ok(outcome) => {
                 let variant = flag.variants()[outcome.variant].key();
-                Ok(variants.iter().any(|required| &**required == variant))
+                let is_met = variants.iter().any(|required| &**required == variant);
+                self.tracer.close(step, || Conclusion {
+                    actual: Some(variant.into()),
+                    ..Conclusion::new(if is_met { "met" } else { "not met" }).because(outcome.reason.as_str())
+                });
+                Ok(is_met)
             }
-            Err(failure) if failure.is_final() => Err(failure),
-            Err(_) => Ok(false),
+            Err(failure) if failure.is_final() => {
+                self.tracer.close(step, || Conclusion::error(&failure));
+                Err(failure)
+            }
+            Err(failure) => {
+                self.tracer.close(step, || Conclusion::new("not met").because(failure.to_string()));
+                Ok(false)
+            }
         }
+    }
+
+    /// What a rule serves, if it matches and serves.
+    fn rule(
+        &mut self,
+        rule: &'s Rule,
+        flag: &Flag,
+        body: &Body,
+    ) -> Result<Option<(usize, Reason)>, Failure<'s>> {
+        let step = self.tracer.open(|| Opening {
+            expected: Some(match (rule.audiences.len(), rule.matching) {
+                (0, _) => "everybody".to_owned(),
+                (1, _) => "its audience".to_owned(),
+                (count, Match::All) => format!("all of {count} audiences"),
+                (count, Match::Any) => format!("any of {count} audiences"),
+            }),
+            ..Opening::new(StepKind::Rule, &rule.id)
+        });
+        let matches = self.matches(rule);
+        let served = match matches {
+            Ok(true) => self.serve(&rule.serve, flag, body, Reason::TargetingMatch),
+            _ => None,
+        };
+        self.tracer.close(step, || match (&matches, served) {
+            (Err(failure), _) => Conclusion::error(failure),
+            (Ok(_), Some((variant, _))) => Conclusion::serves(&flag.variants()[variant]),
+            (Ok(true), None) => {
+                Conclusion::new("serves nothing").because("it matches, but its split leaves the subject out")
+            }
+            (Ok(false), None) => Conclusion::new("no match"),
+        });
+        matches.map(|_| served)
     }
 
     fn matches(&mut self, rule: &'s Rule) -> Result<bool, Failure<'s>> {
-        if !rule.is_active(self.now) {
+        let is_active = rule.is_active(self.now);
+        if rule.active_from.is_some() || rule.active_until.is_some() {
+            let now = self.now;
+            let step = self.tracer.open(|| Opening {
+                expected: Some(window(rule)),
+                actual: Some(now.to_string().into()),
+                ..Opening::new(StepKind::Window, "")
+            });
+            self.tracer.close(step, || Conclusion::new(if is_active { "inside" } else { "outside" }));
+        }
+        if !is_active {
             return Ok(false);
         }
         let everyone = rule.audiences.is_empty();
-        let matches = rule
-            .matching
-            .combine(&rule.audiences, |member| Ok(self.audience_by_key(&member.key)? != member.negate))?;
+        let matches = rule.matching.combine(&rule.audiences, |member| {
+            Ok(self.audience_by_key(&member.key, member.negate)? != member.negate)
+        })?;
         Ok(everyone || matches)
     }
 
-    fn serve(&self, serve: &Serve, body: &Body, reason: Reason) -> Option<(usize, Reason)> {
+    fn serve(&mut self, serve: &Serve, flag: &Flag, body: &Body, reason: Reason) -> Option<(usize, Reason)> {
         match serve {
             Serve::Variant(variant) => Some((*variant, reason)),
             Serve::Split(split) => {
-                split.pick(&body.salt, self.context, self.now).map(|variant| (variant, Reason::Split))
+                let step = self.tracer.open(|| Opening {
+                    expected: Some(shares(split, flag, self.now)),
+                    actual: self.context.bucket_value(split.by()).map(to_json),
+                    ..Opening::new(StepKind::Bucket, split.by().name())
+                });
+                let picked = split.pick(&body.salt, self.context, self.now);
+                self.tracer.close(step, || {
+                    let bucket = split.bucket(&body.salt, self.context);
+                    match (bucket, picked) {
+                        (None, _) => Conclusion::new("no bucket")
+                            .because("the attribute is missing, or neither text nor a whole number"),
+                        (Some(bucket), Some(variant)) => {
+                            Conclusion::serves(&flag.variants()[variant]).because(format!("bucket {bucket}"))
+                        }
+                        (Some(bucket), None) => {
+                            Conclusion::new("serves nothing").because(format!("bucket {bucket}"))
+                        }
+                    }
+                });
+                picked.map(|variant| (variant, Reason::Split))
             }
         }
     }
 
-    fn audience_by_key(&mut self, key: &'s str) -> Result<bool, Failure<'s>> {
+    /// `negate` is only what will be made of the answer.
+    fn audience_by_key(&mut self, key: &'s str, negate: bool) -> Result<bool, Failure<'s>> {
         self.visit()?;
-        let audience = self.source.audience(key).ok_or(Failure::UnknownAudience(key))?;
-        self.audience(audience)
+        if let Some(audience) = self.source.audience(key) {
+            return self.audience(audience, negate);
+        }
+        let failure = Failure::UnknownAudience(key);
+        let step = self.tracer.open(|| Opening::new(StepKind::Audience, key));
+        self.tracer.close(step, || Conclusion::error(&failure));
+        Err(failure)
     }
 
-    fn audience(&mut self, audience: &'s Audience) -> Result<bool, Failure<'s>> {
+    fn audience(&mut self, audience: &'s Audience, negate: bool) -> Result<bool, Failure<'s>> {
         self.enter()?;
+        let step = self.tracer.open(|| Opening {
+            expected: Some(if negate { "not in" } else { "in" }.to_owned()),
+            ..Opening::new(StepKind::Audience, audience.key())
+        });
         let matches = self.conditions(audience);
+        self.tracer.close(step, || match &matches {
+            Ok(true) => Conclusion::new("in"),
+            Ok(false) if audience.body().is_ok_and(|body| body.conditions.is_empty()) => {
+                Conclusion::new("not in").because("it has no conditions")
+            }
+            Ok(false) => Conclusion::new("not in"),
+            Err(failure) => Conclusion::error(failure),
+        });
         self.depth -= 1;
         matches
     }
@@ -207,13 +345,42 @@ impl<'s, S: Source + ?Sized, C: Context + ?Sized> Evaluator<'s, '_, S, C> {
         let body = audience.body().map_err(broken)?;
         let nobody = body.conditions.is_empty();
         let matches = body.matching.combine(&body.conditions, |condition| match condition {
-            Condition::Attribute(condition) => condition.holds(self.context).map_err(broken),
-            Condition::InAudience { keys, negate } => {
-                let inside = Match::Any.combine(keys, |key| self.audience_by_key(key))?;
-                Ok(inside != *negate)
-            }
+            Condition::Attribute(condition) => self.condition(condition).map_err(broken),
+            Condition::InAudience { keys, negate } => self.nested(keys, *negate),
         })?;
         Ok(matches && !nobody)
+    }
+
+    fn condition(&mut self, condition: &'s AttributeCondition) -> Result<bool, &'s DocumentError> {
+        let step = self.tracer.open(|| Opening {
+            expected: Some(condition.words().to_owned()),
+            actual: self.context.get(condition.path()).map(to_json),
+            ..Opening::new(StepKind::Condition, condition.path().name())
+        });
+        let holds = condition.holds(self.context);
+        self.tracer.close(step, || match holds {
+            Ok(true) => Conclusion::new("holds"),
+            Ok(false) if self.context.get(condition.path()).is_none() => {
+                Conclusion::new("does not hold").because("the attribute is missing")
+            }
+            Ok(false) => Conclusion::new("does not hold"),
+            Err(error) => Conclusion::error(error),
+        });
+        holds
+    }
+
+    fn nested(&mut self, keys: &'s [Box<str>], negate: bool) -> Result<bool, Failure<'s>> {
+        let step = self.tracer.open(|| Opening {
+            expected: Some(format!("{} {}", if negate { "not in" } else { "in" }, keys.join(", "))),
+            ..Opening::new(StepKind::InAudience, "")
+        });
+        let inside = Match::Any.combine(keys, |key| self.audience_by_key(key, negate));
+        let holds = inside.map(|inside| inside != negate);
+        self.tracer.close(step, || match &holds {
+            Ok(holds) => Conclusion::new(if *holds { "holds" } else { "does not hold" }),
+            Err(failure) => Conclusion::error(failure),
+        });
+        holds
     }
 
     fn enter(&mut self) -> Result<(), Failure<'s>> {
@@ -225,4 +392,17 @@ impl<'s, S: Source + ?Sized, C: Context + ?Sized> Evaluator<'s, '_, S, C> {
         self.visits += 1;
         if self.visits > MAX_VISITS { Err(Failure::TooLong) } else { Ok(()) }
     }
+}
+
+/// When a rule applies, to be read.
+fn window(rule: &Rule) -> String {
+    let bound = |word: &str, bound: Option<Timestamp>| bound.map(|bound| format!("{word} {bound}"));
+    let bounds = [bound("from", rule.active_from), bound("until", rule.active_until)];
+    bounds.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// Which buckets get which variant, to be read.
+fn shares(split: &Split, flag: &Flag, now: Timestamp) -> String {
+    let share = |(variant, end): (usize, u32)| format!("{} below {end}", flag.variants()[variant].key());
+    split.ends(now).map(share).collect::<Vec<_>>().join(", ")
 }

@@ -69,18 +69,30 @@ impl Split {
         context: &C,
         now: Timestamp,
     ) -> Option<usize> {
-        let bucket = bucket_of(salt, context.bucket_value(&self.by))?;
+        let bucket = self.bucket(salt, context)?;
+        self.ends(now).find(|(_, end)| bucket < *end).map(|(variant, _)| variant)
+    }
+
+    /// The attribute that buckets are taken from.
+    pub(crate) fn by(&self) -> &AttributePath {
+        &self.by
+    }
+
+    /// The context's bucket.
+    pub(crate) fn bucket<C: Context + ?Sized>(&self, salt: &Salt, context: &C) -> Option<u32> {
+        bucket_of(salt, context.bucket_value(&self.by))
+    }
+
+    /// Every entry's variant, and the bucket that its range ends before.
+    pub(crate) fn ends(&self, now: Timestamp) -> impl Iterator<Item = (usize, u32)> {
         let mut end = 0;
-        for (place, entry) in self.entries.iter().enumerate() {
+        self.entries.iter().enumerate().map(move |(place, entry)| {
             end += match &self.ramp {
                 Some(ramp) if place == 0 => ramp.weight(entry.weight, now),
                 _ => entry.weight,
             };
-            if bucket < end {
-                return Some(entry.variant);
-            }
-        }
-        None
+            (entry.variant, end)
+        })
     }
 }
 

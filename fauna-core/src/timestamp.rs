@@ -1,5 +1,7 @@
 //! Instants, and the one form of RFC 3339 that every evaluator accepts.
 
+use std::fmt;
+
 /// An instant: microseconds since the Unix epoch, PostgreSQL's own precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -41,6 +43,41 @@ impl Timestamp {
         let (micros, rest) = fraction(rest)?;
         let seconds = days_since_epoch(year, month, day) * 86_400 + seconds - offset_seconds(rest)?;
         Some(Self(seconds * 1_000_000 + micros))
+    }
+
+    /// Writes it in that form, in UTC and with as many digits as it takes. Outside the years 1 to
+    /// 9999 that is no RFC 3339 any more, and no evaluator reads it.
+    ///
+    /// ```
+    /// # use fauna_core::Timestamp;
+    /// assert_eq!(Timestamp::from_micros(1_500_000).to_rfc3339(), "1970-01-01T00:00:01.5Z");
+    /// ```
+    pub fn to_rfc3339(self) -> String {
+        const MICROS_PER_DAY: i64 = 86_400_000_000;
+        let (year, month, day) = civil(self.0.div_euclid(MICROS_PER_DAY));
+        let micros = self.0.rem_euclid(MICROS_PER_DAY);
+        let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let mut text = String::with_capacity(32);
+        text.push_str(if year < 1 { "-" } else { "" });
+        digits(&mut text, year.unsigned_abs(), 4);
+        for (separator, number) in [('-', month), ('-', day), ('T', hour), (':', minute), (':', second)] {
+            text.push(separator);
+            digits(&mut text, number.unsigned_abs(), 2);
+        }
+        if micros != 0 {
+            text.push('.');
+            digits(&mut text, micros.unsigned_abs(), 6);
+            text.truncate(text.trim_end_matches('0').len());
+        }
+        text.push('Z');
+        text
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_rfc3339())
     }
 }
 
@@ -93,4 +130,27 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * 146_097 + day_of_era - 719_468
+}
+
+/// Appends a number with at least `width` digits.
+fn digits(text: &mut String, number: u64, width: usize) {
+    let length = number.checked_ilog10().map_or(1, |log| log as usize + 1);
+    for place in (0..width.max(length)).rev() {
+        let digit = number / 10_u64.pow(u32::try_from(place).unwrap_or_default()) % 10;
+        text.push(char::from(b'0' + u8::try_from(digit).unwrap_or_default()));
+    }
+}
+
+/// Howard Hinnant's `civil_from_days` for the proleptic Gregorian calendar: year, month, day.
+fn civil(days_since_epoch: i64) -> (i64, i64, i64) {
+    let days = days_since_epoch + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day)
 }

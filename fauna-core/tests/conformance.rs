@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fauna_core::{
-    ErrorCode, Evaluation, Reason, Ruleset, RulesetError, Source, Timestamp, bucket, check_condition,
-    evaluate, in_audience,
+    ErrorCode, Evaluation, Explanation, Reason, Ruleset, RulesetError, Source, Timestamp, bucket,
+    check_condition, evaluate, explain, in_audience,
 };
 use serde_json::{Map, Value, json};
 
@@ -44,13 +44,18 @@ fn outcome(evaluation: &Evaluation<'_>) -> Value {
 fn run(ruleset: &Ruleset, case: &Value) -> Value {
     let now = Timestamp::parse(case["now"].as_str().unwrap_or("2026-01-01T00:00:00Z")).unwrap();
     let context = case.get("context").unwrap();
-    match case.get("audience") {
-        Some(audience) => match in_audience(ruleset, audience.as_str().unwrap(), context) {
+    if let Some(audience) = case.get("audience") {
+        return match in_audience(ruleset, audience.as_str().unwrap(), context) {
             Ok(inside) => json!(inside),
             Err(error) => json!(error.to_string()),
-        },
-        None => outcome(&evaluate(ruleset, case["flag"].as_str().unwrap(), context, now)),
+        };
     }
+    let flag = case["flag"].as_str().unwrap();
+    let found = outcome(&evaluate(ruleset, flag, context, now));
+    let Explanation { evaluation, steps } = explain(ruleset, flag, context, now);
+    assert_eq!(outcome(&evaluation), found, "explained: {}", case["name"]);
+    assert!(steps.iter().all(|step| !step.outcome.is_empty()), "{}: {steps:#?}", case["name"]);
+    found
 }
 
 #[test]

@@ -40,6 +40,8 @@ extension_sql!(
         fauna::evaluate_all_in_session,
         fauna::in_audience,
         fauna::in_audience_in_session,
+        fauna::explain,
+        fauna::explain_in_session,
         fauna::enabled_row,
         fauna::in_audience_row,
         fauna::bucket

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::slice;
 
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
-use pgrx::datum::{Datum, FromDatum};
+use pgrx::datum::{Datum, FromDatum, IntoDatum};
 use pgrx::{impl_sql_translatable, pg_sys, varlena};
 
 /// The bytes of a variable-length value, without its header.
@@ -92,6 +92,35 @@ impl Opaque<IsJsonb> {
     /// A new `jsonb` value in the current memory context, from its binary form.
     pub fn jsonb(bytes: &[u8]) -> Self {
         Self(to_datum(bytes), PhantomData)
+    }
+
+    /// A new `jsonb` value from any JSON; `None` for what jsonb cannot hold, a zero character.
+    pub fn json(value: serde_json::Value) -> Option<Self> {
+        if holds_zero(&value) {
+            return None;
+        }
+        pgrx::JsonB(value).into_datum().map(|datum| Self(datum, PhantomData))
+    }
+}
+
+fn holds_zero(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(elements) => elements.iter().any(holds_zero),
+        serde_json::Value::Object(members) => {
+            members.iter().any(|(key, value)| key.contains('\0') || holds_zero(value))
+        }
+        _ => false,
+    }
+}
+
+impl IntoDatum for Opaque<IsJsonb> {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        Some(self.0)
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::JSONBOID
     }
 }
 

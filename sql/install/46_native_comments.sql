@@ -20,6 +20,8 @@ COMMENT ON FUNCTION fauna.evaluate(text) IS 'What a flag is for the context in t
 COMMENT ON FUNCTION fauna.evaluate(text, jsonb, timestamptz) IS 'What a flag is for a context at a given time, with the rules as they are now; null means at the start of the statement.';
 COMMENT ON FUNCTION fauna.evaluate_all(jsonb) IS 'fauna.evaluate for every flag, in the order of their keys.';
 COMMENT ON FUNCTION fauna.evaluate_all() IS 'fauna.evaluate for every flag and the context in the setting fauna.context.';
+COMMENT ON FUNCTION fauna.explain(text, jsonb) IS 'How an evaluation comes about: a row for every step, in order, and last the outcome. SELECT * FROM fauna.explain(''checkout'', ''{"targetingKey": "user-1"}'');';
+COMMENT ON FUNCTION fauna.explain(text) IS 'fauna.explain for the context in the setting fauna.context.';
 COMMENT ON FUNCTION fauna.in_audience(text, jsonb) IS 'Whether a context is in an audience; false on any error, as for an unknown audience.';
 COMMENT ON FUNCTION fauna.in_audience(text) IS 'Whether the context in the setting fauna.context is in an audience.';
 COMMENT ON FUNCTION fauna.enabled_row(text, record, text) IS 'Boolean value of a flag for a row, the columns of which are the attributes; false on any error. SELECT * FROM users u WHERE fauna.enabled_row(''checkout'', u);';

@@ -32,6 +32,7 @@ pub(crate) struct AttributeCondition {
     /// `None` asks only whether the attribute exists.
     test: Option<Test>,
     negate: bool,
+    words: Box<str>,
 }
 
 impl Condition {
@@ -47,11 +48,42 @@ impl Condition {
         let path = AttributePath::new(required_string(condition, "attribute")?);
         let kind = required_string(condition, "type")?;
         let test = compile_test(kind, operator, condition, ignore_case)?;
-        Ok(Self::Attribute(AttributeCondition { path, test, negate }))
+        let words = words(operator, condition, negate, ignore_case);
+        Ok(Self::Attribute(AttributeCondition { path, test, negate, words }))
     }
 }
 
+/// The values that the words of a condition name.
+const VALUES_NAMED: usize = 10;
+
+/// What a condition asks for, to be read: a list of values in full would keep every document twice.
+fn words(operator: &str, condition: &Map<String, Json>, negate: bool, ignore_case: bool) -> Box<str> {
+    let values = condition.get("values").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+    let mut words = if negate { format!("not {operator}") } else { operator.to_owned() };
+    for (place, value) in values.iter().take(VALUES_NAMED).enumerate() {
+        let separator = if place == 0 { " " } else { ", " };
+        words.extend([separator, &value.to_string()]);
+    }
+    if let Some(rest) = values.len().checked_sub(VALUES_NAMED).filter(|rest| *rest > 0) {
+        words.extend([" and ", &rest.to_string(), " more"]);
+    }
+    if ignore_case {
+        words.push_str(" (ignoring case)");
+    }
+    words.into()
+}
+
 impl AttributeCondition {
+    /// The attribute.
+    pub(crate) fn path(&self) -> &AttributePath {
+        &self.path
+    }
+
+    /// Operator and values, to be read.
+    pub(crate) fn words(&self) -> &str {
+        &self.words
+    }
+
     /// Whether the condition holds. A missing attribute satisfies nothing, negated or not.
     pub(crate) fn holds<C: Context + ?Sized>(&self, context: &C) -> Result<bool, &DocumentError> {
         let value = context.get(&self.path);

@@ -12,6 +12,7 @@ mod audience;
 mod boolean;
 mod condition;
 mod evaluation;
+mod explain;
 mod outcome;
 mod row;
 mod value;

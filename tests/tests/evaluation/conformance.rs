@@ -119,6 +119,31 @@ async fn sql_evaluates_as_every_vector_says() {
 }
 
 #[tokio::test]
+async fn an_explanation_of_any_vector_ends_with_what_evaluate_answers() {
+    let database = database().await;
+    let sql = "SELECT steps.subject IS NOT DISTINCT FROM one.variant AND steps.actual IS NOT DISTINCT FROM one.value
+            AND steps.outcome = one.reason
+            AND (one.error_code IS NULL OR steps.detail = one.error_code || ': ' || one.error_message)
+            AND (one.rule_id IS NULL OR steps.detail = 'rule ' || one.rule_id)
+        FROM (SELECT * FROM fauna.explain($1, $2::text::jsonb) ORDER BY step DESC LIMIT 1) AS steps,
+            fauna.evaluate($1, $2::text::jsonb) AS one";
+    let mut differences = Vec::new();
+    for (file, vectors) in evaluations() {
+        let client = load(&database, &file, &vectors["ruleset"]).await;
+        let explain = client.prepare(sql).await.expect("a statement");
+        for case in vectors["cases"].as_array().expect("cases") {
+            let Some(flag) = case["flag"].as_str() else { continue };
+            let row =
+                client.query_one(&explain, &[&flag, &case["context"].to_string()]).await.expect("an answer");
+            if !row.get::<_, Option<bool>>(0).unwrap_or(false) {
+                differences.push(format!("{file}: {}", case["name"]));
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[tokio::test]
 async fn evaluate_all_evaluates_as_every_vector_says() {
     let database = database().await;
     for (file, vectors) in evaluations() {

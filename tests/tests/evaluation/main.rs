@@ -6,6 +6,7 @@ mod answers;
 mod conformance;
 mod contexts;
 mod declarations;
+mod explanations;
 mod lifecycle;
 mod memory;
 mod parallel;
