@@ -40,6 +40,19 @@ as_root() {
   fi
 }
 
+# Writes a new random password to a file that only its owner may read.
+new_password() { (umask 077 && head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$1"); }
+
+# Builds everything and says, in the variables that the suites read, where it is.
+build_for_tests() {
+  "$root/scripts/build"
+  cargo build --quiet --release --locked --manifest-path "$root/Cargo.toml" -p fauna-differential
+  FAUNA_E2E_PG_BINDIR=$(cat "$(server_dir)/bindir")
+  FAUNA_E2E_BRIDGE=$(server_dir)/bin/fauna-bridge
+  FAUNA_E2E_DIFFERENTIAL=$CARGO_TARGET_DIR/release/fauna-differential
+  export FAUNA_E2E_PG_BINDIR FAUNA_E2E_BRIDGE FAUNA_E2E_DIFFERENTIAL
+}
+
 # The folder that the server works in: FAUNA_DIR, or, where the server's user cannot get there
 # (root's own home is closed to others), a folder of the same meaning in /var/lib.
 server_dir() {
