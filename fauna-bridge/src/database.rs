@@ -1,5 +1,6 @@
 //! PostgreSQL, as far as the bridge is concerned: how to connect, what can go wrong, and in which words.
 
+mod advance;
 mod catch_up;
 mod notification;
 mod resume;
@@ -15,7 +16,7 @@ use crate::redacted::Redacted;
 
 pub use notification::Announcement;
 pub use resume::Resumer;
-pub use session::Session;
+pub use session::{News, Session};
 
 /// Where PostgreSQL is, and how long it may take.
 #[derive(Clone)]

@@ -127,6 +127,18 @@ impl Environment {
     /// # Errors
     /// The payload is unusable; nothing has changed then.
     pub fn apply(&self, payload: &str, keys: KeyRing) -> Result<Position, ApplyError> {
+        self.take(payload, Some(keys))
+    }
+
+    /// Applies a patch (JSON text) that leaves the keys as they are, and wakes everybody.
+    ///
+    /// # Errors
+    /// The patch is unusable; nothing has changed then.
+    pub fn advance(&self, patch: &str) -> Result<Position, ApplyError> {
+        self.take(patch, None)
+    }
+
+    fn take(&self, payload: &str, keys: Option<KeyRing>) -> Result<Position, ApplyError> {
         let changes: Changes = serde_json::from_str(payload)?;
         let documents: serde_json::Value = serde_json::from_str(payload)?;
         let position = changes.position();
@@ -139,7 +151,9 @@ impl Environment {
                 None => state.replace(changes, &documents)?,
                 Some(from) => state.patch(from, changes, &documents)?,
             }
-            state.keys = keys;
+            if let Some(keys) = keys {
+                state.keys = keys;
+            }
         }
         self.wake();
         Ok(position)

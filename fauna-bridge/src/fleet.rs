@@ -43,6 +43,17 @@ pub enum FleetChange {
     BrokenKey(Arc<str>, BrokenKey),
 }
 
+impl FleetChange {
+    /// What became of an environment that stood at `from` and was given a payload.
+    pub fn of(environment: &Arc<str>, from: Position, applied: Result<Position, ApplyError>) -> Self {
+        let environment = Arc::clone(environment);
+        match applied {
+            Ok(to) => Self::Moved { environment, from, to },
+            Err(error) => Self::Failed(environment, error),
+        }
+    }
+}
+
 /// Why a presented key opens nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRefusal {
@@ -101,7 +112,7 @@ impl Fleet {
         for reading in readings {
             present.insert(Arc::clone(&reading.key));
             if let Some(moved) = reading.moved {
-                self.move_environment(reading.key, &moved, &mut changes);
+                self.move_environment(&reading.key, &moved, &mut changes);
             }
         }
         self.environments.write().retain(|key, environment| {
@@ -116,26 +127,25 @@ impl Fleet {
         changes
     }
 
-    fn move_environment(&self, key: Arc<str>, moved: &Moved, changes: &mut Vec<FleetChange>) {
+    fn move_environment(&self, key: &Arc<str>, moved: &Moved, changes: &mut Vec<FleetChange>) {
         let documents = moved.keys.iter().map(|(id, document)| (id.as_str(), document.as_str()));
         let (ring, broken) = KeyRing::read(documents);
-        let change = match self.environment(&key) {
+        let change = match self.environment(key) {
             Some(environment) => {
                 let from = environment.position();
-                environment.apply(&moved.payload, ring).map(|to| FleetChange::Moved {
-                    environment: Arc::clone(&key),
-                    from,
-                    to,
-                })
+                FleetChange::of(key, from, environment.apply(&moved.payload, ring))
             }
-            None => Environment::try_new(&moved.payload, ring, self.limits).map(|environment| {
-                let position = environment.position();
-                self.environments.write().insert(Arc::clone(&key), Arc::new(environment));
-                FleetChange::Added(Arc::clone(&key), position)
-            }),
+            None => match Environment::try_new(&moved.payload, ring, self.limits) {
+                Ok(environment) => {
+                    let position = environment.position();
+                    self.environments.write().insert(Arc::clone(key), Arc::new(environment));
+                    FleetChange::Added(Arc::clone(key), position)
+                }
+                Err(error) => FleetChange::Failed(Arc::clone(key), error),
+            },
         };
-        changes.extend(broken.into_iter().map(|broken| FleetChange::BrokenKey(Arc::clone(&key), broken)));
-        changes.push(change.unwrap_or_else(|error| FleetChange::Failed(key, error)));
+        changes.extend(broken.into_iter().map(|broken| FleetChange::BrokenKey(Arc::clone(key), broken)));
+        changes.push(change);
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
-use crate::database::{Database, DatabaseError, Session};
+use crate::database::{Database, DatabaseError, News, Session};
 use crate::environment::BrokenDocument;
 use crate::fleet::{Fleet, FleetChange};
 use crate::health::Health;
@@ -136,16 +136,46 @@ impl Follower {
         self.catch_up(session, progress, None).await?;
         self.observer.observe(&Observation::SessionCaughtUp);
         loop {
-            let noticed = tokio::select! {
-                () = session.announced(|news| !news.is_known_to(self.position_of(news.environment()))) => Some(Instant::now()),
-                () = self.readings.asked() => None,
+            tokio::select! {
+                news = session.announced(|news| !news.is_known_to(self.position_of(news.environment()))) => {
+                    let noticed = Some(Instant::now());
+                    if !self.advance(session, progress, &news, noticed).await? {
+                        self.catch_up(session, progress, noticed).await?;
+                    }
+                }
+                () = self.readings.asked() => self.catch_up(session, progress, None).await?,
                 () = tokio::time::sleep(self.options.resync_interval) => {
                     session.probe().await?;
-                    None
+                    self.catch_up(session, progress, None).await?;
                 }
-            };
-            self.catch_up(session, progress, noticed).await?;
+            }
         }
+    }
+
+    /// Brings the announced environments forward one by one; false if that does not do and everything must be read.
+    async fn advance(
+        &self,
+        session: &Session,
+        progress: &mut Progress,
+        news: &News,
+        noticed: Option<Instant>,
+    ) -> Result<bool, DatabaseError> {
+        let News::Of(environments) = news else { return Ok(false) };
+        for environment in environments {
+            let Some(environment) = self.fleet.environment(environment) else { return Ok(false) };
+            if progress.distrusted.contains(environment.key()) {
+                return Ok(false);
+            }
+            let held = environment.position();
+            let Some(patch) = session.advance(environment.key(), held).await? else { return Ok(false) };
+            let change = FleetChange::of(environment.key(), held, environment.advance(&patch));
+            let applied = matches!(change, FleetChange::Moved { .. });
+            self.took(&[change], progress, noticed);
+            if !applied {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn position_of(&self, environment: &str) -> Option<crate::position::Position> {
@@ -167,9 +197,15 @@ impl Follower {
         let readings = session.catch_up(&known).await?;
         progress.distrusted.clear();
         let changes = self.fleet.apply(readings);
-        progress.last_success = Instant::now();
         self.readings.finish(number);
-        for change in &changes {
+        self.took(&changes, progress, noticed);
+        Ok(())
+    }
+
+    /// Tells whoever wants to know what a reading changed, and that there was one.
+    fn took(&self, changes: &[FleetChange], progress: &mut Progress, noticed: Option<Instant>) {
+        progress.last_success = Instant::now();
+        for change in changes {
             if let FleetChange::Added(environment, _) | FleetChange::Moved { environment, .. } = change {
                 self.report_broken(environment, progress);
             }
@@ -184,7 +220,6 @@ impl Follower {
         if let Some(stale_for) = self.health.in_touch() {
             self.observer.observe(&Observation::CaughtUp { stale_for });
         }
-        Ok(())
     }
 
     /// Names every document that does not compile, once for each way in which it does not.

@@ -1,8 +1,7 @@
-//! The one query that keeps the bridge up to date.
+//! The query that reads everything: at the start, as a safety net, and where the short way ([`super::advance`]) does not do.
 //!
-//! It returns every environment, and for those that moved the payload and the keys. One statement, prepared, on an open
-//! connection: a commit reaches the bridge one round trip after its notification (heads, changes and keys apart would be
-//! three, `BEGIN` and `COMMIT` two more). The session reads in REPEATABLE READ, so all of it is one snapshot.
+//! It returns every environment, and for those that moved the payload and the keys. One statement, so that all of it comes
+//! from one snapshot in one round trip (heads, changes and keys apart would be three, `BEGIN` and `COMMIT` two more).
 
 use std::sync::Arc;
 

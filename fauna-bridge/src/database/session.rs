@@ -1,8 +1,12 @@
-//! A pair of connections: one that LISTENs and does nothing else, one that reads.
+//! A pair of connections: one that LISTENs and asks for what was announced, one that reads everything.
+//!
+//! The listening connection asks itself because its server process is awake: it has just sent the announcement. A reading of
+//! everything may take long, and goes over the other one, so that it holds up no announcement.
 //!
 //! Both are driven inside the follower's own task, not spawned: a notification and the query it causes then need no
 //! hop between threads, and dropping the session drops everything that belongs to it.
 
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,6 +16,7 @@ use tokio::sync::Notify;
 use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket, Statement};
 
+use super::advance::Advance;
 use super::catch_up::CatchUp;
 use super::{Announcement, Database, DatabaseError, words};
 use crate::fleet::EnvironmentReading;
@@ -30,6 +35,7 @@ pub struct Session {
     listener: Client,
     reader: Client,
     probe: Statement,
+    advance: Advance,
     catch_up: CatchUp,
     inbox: Arc<Inbox>,
 }
@@ -46,6 +52,15 @@ pub struct Connections {
 struct Inbox {
     unread: Mutex<Vec<Option<Announcement>>>,
     arrived: Notify,
+}
+
+/// What announcements tell the reader to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum News {
+    /// These environments moved.
+    Of(BTreeSet<Arc<str>>),
+    /// Something happened, and nothing says where: everything must be read.
+    Unclear,
 }
 
 /// More than this and the tables are asked whatever the announcements say.
@@ -68,28 +83,54 @@ impl Session {
             listener.batch_execute(&format!("{settings}; LISTEN fauna")).await?;
             reader.batch_execute(&settings).await?;
             let probe = listener.prepare(PROBE).await?;
+            let advance = Advance::prepare(&listener).await?;
             let catch_up = CatchUp::prepare(&reader).await?;
-            Ok::<_, DatabaseError>((probe, catch_up))
+            Ok::<_, DatabaseError>((probe, advance, catch_up))
         });
-        let (probe, catch_up) = tokio::select! {
+        let (probe, advance, catch_up) = tokio::select! {
             biased;
             prepared = prepare => prepared?,
             lost = connections.drive() => return Err(lost),
         };
         let database = database.clone();
-        Ok((Self { database, listener, reader, probe, catch_up, inbox }, connections))
+        Ok((Self { database, listener, reader, probe, advance, catch_up, inbox }, connections))
     }
 
     /// Waits until something is announced that `is_news`, and takes everything that was.
-    pub async fn announced(&self, mut is_news: impl FnMut(&Announcement) -> bool) {
+    pub async fn announced(&self, mut is_news: impl FnMut(&Announcement) -> bool) -> News {
         loop {
             self.inbox.arrived.notified().await;
             let unread = std::mem::take(&mut *self.inbox.unread.lock());
-            let full = unread.len() >= MAX_UNREAD;
-            if full || unread.iter().any(|announcement| announcement.as_ref().is_none_or(&mut is_news)) {
-                return;
+            if unread.len() >= MAX_UNREAD {
+                return News::Unclear;
+            }
+            let mut environments = BTreeSet::new();
+            for announcement in &unread {
+                match announcement {
+                    Some(announcement) if is_news(announcement) => {
+                        environments.insert(announcement.environment().into());
+                    }
+                    Some(_) => {}
+                    None => return News::Unclear,
+                }
+            }
+            if !environments.is_empty() {
+                return News::Of(environments);
             }
         }
+    }
+
+    /// The patch (JSON text) that leads one environment on from `held`. None if it takes more than that: [`Self::catch_up`] tells.
+    ///
+    /// # Errors
+    /// The query failed or took too long.
+    pub async fn advance(
+        &self,
+        environment: &Arc<str>,
+        held: Position,
+    ) -> Result<Option<String>, DatabaseError> {
+        let read = async { Ok(self.advance.read(&self.listener, environment, held).await?) };
+        self.database.within("reading what was announced", read).await
     }
 
     /// Reads all environments in one snapshot.

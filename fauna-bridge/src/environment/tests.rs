@@ -102,6 +102,18 @@ fn a_payload_that_does_not_follow_changes_nothing() {
 }
 
 #[test]
+fn a_patch_alone_leaves_the_keys_as_they_are() {
+    let hash = "1f8497c5f8a65111ce0304601f5dbfea2aaa2e461fb9efb4a49c366f859b2700";
+    let document = format!(r#"{{"kind":"server","hash":"{hash}","expiresAt":null,"revokedAt":null}}"#);
+    let (keys, _) = KeyRing::read([("k", document.as_str())]);
+    let environment = Environment::try_new(&payload(None, 1, json!({})), keys, LIMITS).unwrap();
+    assert_eq!(environment.advance(&payload(Some(1), 2, json!({"a": flag("on")}))).unwrap(), at(2));
+    assert!(environment.key_by_id("k").is_some());
+    assert!(environment.advance(&payload(Some(1), 3, json!({}))).is_err());
+    assert_eq!(environment.position(), at(2));
+}
+
+#[test]
 fn a_put_in_a_new_epoch_forgets_the_old_patches() {
     let environment = environment_at(1, json!({"a": flag("on")}));
     patch(&environment, 1, 2, json!({"a": flag("off")}));

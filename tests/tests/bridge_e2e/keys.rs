@@ -48,6 +48,29 @@ async fn a_revoked_key_loses_its_streams_at_once_and_the_others_keep_theirs() {
 }
 
 #[tokio::test]
+async fn a_key_revoked_together_with_a_flag_change_is_refused_and_the_change_arrives() {
+    let shop = shop().await;
+    let other = shop.create_key("production', 'server").await;
+    let bridge = shop.database.bridge().await;
+    readiness(&bridge, true).await;
+    let mut revoked = open(&bridge, &shop.key, None).await;
+    let mut kept = open(&bridge, &other, None).await;
+    revoked.change().await;
+    kept.change().await;
+
+    shop.run(&format!(
+        "BEGIN; SELECT fauna.create_flag('together'); SELECT fauna.revoke_sdk_key('{}'); COMMIT",
+        shop.key
+    ))
+    .await;
+    assert!(kept.change().await.data["flags"]["together"].is_object());
+    let rest = revoked.rest().await;
+    assert!(rest.iter().all(|block| !matches!(block, Block::Event { .. })), "{rest:?}");
+    let bearer = format!("Bearer {}", shop.key);
+    assert_eq!(refusal(&bridge, "/v1/stream", Some(&bearer)).await, (401, "key_revoked".into()));
+}
+
+#[tokio::test]
 async fn a_key_whose_time_passes_loses_its_streams_without_any_change() {
     let shop = shop().await;
     let key = shop

@@ -50,6 +50,26 @@ async fn a_transaction_is_one_event_whatever_it_touches() {
 }
 
 #[tokio::test]
+async fn a_changed_document_arrives_without_a_reading_of_everything() {
+    let shop = shop().await;
+    let bridge = shop.bridge(&["--resync-interval-ms", "600000"]).await;
+    readiness(&bridge, true).await;
+    let mut events = open(&bridge, &shop.key, None).await;
+    let put = events.change().await;
+    // What reads everything needs this function, and would fail without it.
+    shop.run("ALTER FUNCTION fauna.changes(text, uuid, bigint) RENAME TO changes_elsewhere").await;
+    shop.run("SELECT fauna.enable('checkout', 'production')").await;
+    let patch = events.change().await;
+    assert_eq!(patch.data["from"], put.data["revision"]);
+    shop.run("ALTER FUNCTION fauna.changes_elsewhere(text, uuid, bigint) RENAME TO changes").await;
+    assert_eq!(metric(&bridge, "fauna_database_errors_total{kind=\"not_installed\"}").await, None);
+    let since = put.data["revision"].as_i64().unwrap();
+    let epoch = put.data["epoch"].as_str().unwrap();
+    let log = shop.text(&format!("SELECT fauna.changes('production', '{epoch}', {since})::text")).await;
+    assert_eq!(patch.data, serde_json::from_str::<Value>(&log).unwrap());
+}
+
+#[tokio::test]
 async fn a_change_rolled_back_is_never_seen() {
     let shop = shop().await;
     let bridge = shop.database.bridge().await;
