@@ -14,7 +14,7 @@ export PGRX_VERSION=0.18.1
 cache=${FAUNA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fauna}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
 export PGRX_HOME=$cache/pgrx
-export PATH=$cache/tools/bin:$PATH
+export PATH=$cache/tools/bin:$PATH:/usr/sbin # where Debian keeps pgbouncer
 # A backtrace in an error's DETAIL would show the paths of the machine that built it.
 unset RUST_BACKTRACE
 

@@ -63,11 +63,7 @@ impl<'c> Database<'c> {
 
     /// A session of `user`.
     pub async fn connect_as(&self, user: &str) -> Client {
-        let conninfo = self.cluster.conninfo_as(user, &self.name);
-        let (client, connection) = tokio_postgres::connect(&conninfo, NoTls).await.expect("connecting");
-        // The connection's error reaches the client's next call, which is where a test looks.
-        tokio::spawn(connection);
-        client
+        connect(&self.cluster.conninfo_as(user, &self.name)).await
     }
 
     /// Runs statements in a session of their own; a failure stops the test with PostgreSQL's words.
@@ -107,6 +103,14 @@ impl<'c> Database<'c> {
     pub async fn bridge(&self) -> Bridge {
         Bridge::start(&self.conninfo(), BridgeOptions::default()).await
     }
+}
+
+/// A session of whatever `conninfo` leads to.
+pub async fn connect(conninfo: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(conninfo, NoTls).await.expect("connecting");
+    // The connection's error reaches the client's next call, which is where a test looks.
+    tokio::spawn(connection);
+    client
 }
 
 /// A session that has listened since it was made.

@@ -12,14 +12,19 @@
 // A harness that cannot set up its world has nothing to return to: it stops the test, loudly.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
+pub mod answers;
 mod bridge;
 mod cluster;
 mod database;
+pub mod invariants;
+mod pooler;
+pub mod shop;
 mod wait;
 
 pub use bridge::{Bridge, BridgeOptions};
 pub use cluster::{Cluster, cluster};
 pub use database::{Database, Listener, database, error_of};
+pub use pooler::Pooler;
 pub use wait::{DEADLINE, eventually};
 
 /// Reads a variable that the test needs, or stops with a word on how to set it.

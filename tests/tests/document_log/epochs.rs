@@ -5,8 +5,9 @@ use fauna_tests::{Cluster, Database, cluster, database};
 use serde_json::json;
 
 use crate::invariants::assert_consistent;
-use crate::reads::changes;
-use crate::shop::{SHOP, TOGGLE, epoch, heads, json as read, listener, refusal, shop, shop_in, text};
+use crate::shop::{
+    SHOP, TOGGLE, changes, epoch, heads, json as read, listener, refusal, shop, shop_in, text,
+};
 
 /// The number of documents in the first revision of the present epoch, beside how many there are.
 const WHOLENESS: &str = "SELECT jsonb_build_array(

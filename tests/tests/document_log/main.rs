@@ -6,15 +6,12 @@
 
 mod capture;
 mod catalog;
-mod dump_restore;
 mod epochs;
-mod invariants;
 mod isolation;
 mod random;
 mod reads;
 mod revisions;
 mod scale;
-mod shop;
-mod standby;
-mod subscriber;
 mod writers;
+
+use fauna_tests::{invariants, shop};

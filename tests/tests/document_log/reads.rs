@@ -2,17 +2,9 @@
 
 use fauna_tests::database;
 use serde_json::{Value, json};
-use tokio_postgres::Client;
 
 use crate::invariants::assert_consistent;
-use crate::shop::{TOGGLE, epoch, json as read, refusal, shop, text};
-
-/// What a reader at `since` is given; none if it lacks nothing.
-pub async fn changes(client: &Client, environment: &str, epoch: Option<&str>, since: i64) -> Option<Value> {
-    let epoch = epoch.map_or("NULL".to_owned(), |epoch| format!("'{epoch}'"));
-    let sql = format!("SELECT fauna.changes('{environment}', {epoch}, {since})");
-    client.query_one(&sql, &[]).await.expect(&sql).get(0)
-}
+use crate::shop::{TOGGLE, changes, epoch, json as read, refusal, shop, text};
 
 /// Applies a patch to a put, as every reader does.
 pub fn apply(state: &mut Value, payload: &Value) {

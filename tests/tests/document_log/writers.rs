@@ -7,8 +7,8 @@ use fauna_tests::{Database, cluster};
 use serde_json::Value;
 
 use crate::invariants::assert_consistent;
-use crate::reads::{apply, changes};
-use crate::shop::{heads, json, text};
+use crate::reads::apply;
+use crate::shop::{changes, heads, json, text};
 
 const WRITERS: u32 = 8;
 const TRANSACTIONS: u32 = 200;

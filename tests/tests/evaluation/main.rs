@@ -2,20 +2,18 @@
 // What asks for the tests stops them, loudly, as they do themselves.
 #![allow(clippy::expect_used, clippy::panic)]
 
-mod answers;
 mod conformance;
 mod contexts;
 mod declarations;
 mod explanations;
 mod lifecycle;
 mod memory;
-mod parallel;
-mod plans;
 mod privileges;
 mod row_sources;
 mod rows;
 mod sessions;
 mod settings;
-mod standby;
 mod transactions;
 mod values;
+
+use fauna_tests::answers;

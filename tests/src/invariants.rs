@@ -1,7 +1,8 @@
 //! What must hold after any test: the log says what the source tables say.
 
-use fauna_tests::Database;
 use tokio_postgres::Client;
+
+use crate::database::Database;
 
 /// Each query lists violations; all of them must come back empty.
 const VIOLATIONS: [(&str, &str); 6] = [

@@ -1,7 +1,9 @@
 //! A small configuration made with plain DML, so that these tests need none of the admin functions.
 
-use fauna_tests::{Cluster, Database, Listener, cluster};
 use tokio_postgres::Client;
+
+use crate::cluster::{Cluster, cluster};
+use crate::database::{Database, Listener, error_of};
 
 /// Two environments; attribute `country`; audiences `beta` (country is CA) and `staff`; flags `checkout` and `banner`,
 /// off everywhere, whose default is `on`; a server key of `production`.
@@ -73,10 +75,22 @@ pub async fn epoch(client: &Client, environment: &str) -> String {
     text(client, &format!("SELECT epoch FROM fauna.heads WHERE environment_key = '{environment}'")).await
 }
 
+/// What a reader at `since` is given; none if it lacks nothing.
+pub async fn changes(
+    client: &Client,
+    environment: &str,
+    epoch: Option<&str>,
+    since: i64,
+) -> Option<serde_json::Value> {
+    let epoch = epoch.map_or("NULL".to_owned(), |epoch| format!("'{epoch}'"));
+    let sql = format!("SELECT fauna.changes('{environment}', {epoch}, {since})");
+    client.query_one(&sql, &[]).await.expect(&sql).get(0)
+}
+
 /// What PostgreSQL says to a statement that it must refuse: `SQLSTATE: message` and more, see `error_of`.
 pub async fn refusal(client: &Client, sql: &str) -> String {
     match client.batch_execute(sql).await {
         Ok(()) => panic!("not refused: {sql}"),
-        Err(error) => fauna_tests::error_of(&error),
+        Err(error) => error_of(&error),
     }
 }

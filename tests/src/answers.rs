@@ -1,7 +1,8 @@
 //! Asking a question in SQL and reading the answer as text.
 
-use fauna_tests::{Database, database, error_of};
 use tokio_postgres::{Client, SimpleQueryMessage};
+
+use crate::database::{Database, database, error_of};
 
 /// A database with the environment `production` and a disabled boolean flag `x`.
 pub async fn database_with_flag() -> Database<'static> {
