@@ -95,6 +95,7 @@ pub(crate) fn bucket_of<A>(salt: &Salt, value: Option<Value<'_, A>>) -> Option<u
     match value? {
         Value::String(Cow::Borrowed(text)) => Some(salt.bucket(text)),
         Value::String(Cow::Owned(text)) => Some(salt.bucket(&text)),
+        Value::Instant(instant) => Some(salt.bucket(&instant.to_rfc3339())),
         Value::Number(number) if number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER => {
             #[expect(clippy::cast_possible_truncation)]
             let integer = number as i64;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::AttributePath;
+use crate::{AttributePath, Timestamp};
 
 /// The value of an attribute. Missing, which includes JSON null, is expressed by its absence.
 #[derive(Debug, Clone)]
@@ -13,6 +13,9 @@ pub enum Value<'a, A> {
     Number(f64),
     /// Text, borrowed from the context wherever it can be.
     String(Cow<'a, str>),
+    /// An instant of the years 1 to 9999, from a context that has such values. To all but conditions on
+    /// dates it is the text that [`Timestamp::to_rfc3339`] writes.
+    Instant(Timestamp),
     /// The elements in order; a condition matches if it matches any of them.
     Array(A),
     /// An object: it exists, and matches nothing.
@@ -28,6 +31,9 @@ pub enum Scalar<'a> {
     Number(f64),
     /// Text, borrowed from the context wherever it can be.
     String(Cow<'a, str>),
+    /// An instant of the years 1 to 9999, from a context that has such values. To all but conditions on
+    /// dates it is the text that [`Timestamp::to_rfc3339`] writes.
+    Instant(Timestamp),
     /// Null, an array or an object: matches nothing.
     Other,
 }

@@ -98,7 +98,18 @@ where
     S: Source + ?Sized,
     C: Context + ?Sized,
 {
-    let audience = source.audience(key).ok_or(AudienceError::NotFound)?;
+    is_member(source, source.audience(key).ok_or(AudienceError::NotFound)?, context)
+}
+
+/// [`in_audience`] for a caller that has the audience already; nested ones are still looked up in `source`.
+///
+/// # Errors
+/// When the context is not an object, or the audience or one nested in it cannot be used.
+pub fn is_member<S, C>(source: &S, audience: &Audience, context: &C) -> Result<bool, AudienceError>
+where
+    S: Source + ?Sized,
+    C: Context + ?Sized,
+{
     if !context.is_object() {
         return Err(AudienceError::InvalidContext);
     }

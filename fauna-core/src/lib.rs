@@ -50,7 +50,7 @@ pub use bucket::bucket;
 pub use condition::check_condition;
 pub use context::{Context, JsonArray, Scalar, Value};
 pub use document::DocumentError;
-pub use evaluate::{evaluate, evaluate_flag, explain, in_audience};
+pub use evaluate::{evaluate, evaluate_flag, explain, in_audience, is_member};
 pub use evaluation::{AudienceError, ErrorCode, Evaluation, EvaluationError, Reason};
 pub use flag::{Flag, FlagKind, Variant};
 pub use ruleset::{Ruleset, RulesetError};

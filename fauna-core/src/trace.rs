@@ -167,6 +167,7 @@ pub(crate) fn to_json<'a, A: Iterator<Item = Scalar<'a>>>(value: Value<'a, A>) -
         Value::Bool(value) => value.into(),
         Value::Number(value) => number(value),
         Value::String(value) => value.into_owned().into(),
+        Value::Instant(value) => value.to_rfc3339().into(),
         Value::Array(elements) => elements.map(scalar).collect(),
         Value::Object => Json::Object(serde_json::Map::new()),
     }
@@ -177,6 +178,7 @@ fn scalar(value: Scalar<'_>) -> Json {
         Scalar::Bool(value) => value.into(),
         Scalar::Number(value) => number(value),
         Scalar::String(value) => value.into_owned().into(),
+        Scalar::Instant(value) => value.to_rfc3339().into(),
         Scalar::Other => Json::Null,
     }
 }

@@ -40,6 +40,8 @@ thread_local! {
     static CURRENT: RefCell<Option<Rc<Cache>>> = const { RefCell::new(None) };
     /// Caches of environments that the session has switched away from.
     static OTHERS: RefCell<Vec<Rc<Cache>>> = const { RefCell::new(Vec::new()) };
+    /// The number of the cache that was begun last.
+    static LAST_GENERATION: Cell<u64> = const { Cell::new(0) };
 }
 
 /// A map that only grows, so that what it holds can be borrowed while it does.
@@ -47,6 +49,7 @@ type Entries<T> = FrozenMap<Box<str>, Box<Option<T>>, FxBuildHasher>;
 
 /// What a backend has compiled of one environment.
 pub struct Cache {
+    generation: u64,
     environment: String,
     catalog: Catalog,
     tip: OnceCell<Option<Tip>>,
@@ -127,7 +130,10 @@ fn take_aside(environment: &str) -> Option<Rc<Cache>> {
 
 impl Cache {
     fn new(environment: String) -> Self {
+        let generation = LAST_GENERATION.get() + 1;
+        LAST_GENERATION.set(generation);
         Self {
+            generation,
             environment,
             catalog: Catalog::find(),
             tip: OnceCell::new(),
@@ -138,6 +144,11 @@ impl Cache {
             unknown: Cell::new(0),
             is_torn: Cell::new(false),
         }
+    }
+
+    /// A number that no other cache of this backend has or had; never zero.
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Where the extension's objects are.

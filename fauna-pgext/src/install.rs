@@ -44,6 +44,9 @@ extension_sql!(
         fauna::explain_in_session,
         fauna::enabled_row,
         fauna::in_audience_row,
+        fauna::enabled_columns,
+        fauna::in_audience_columns,
+        fauna::row_support,
         fauna::bucket
     ]
 );

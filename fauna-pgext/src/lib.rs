@@ -32,4 +32,5 @@ pgrx::pg_module_magic!(name, version);
 pub extern "C-unwind" fn _PG_init() {
     settings::define();
     invalidation::register();
+    row::register();
 }

@@ -26,6 +26,9 @@ COMMENT ON FUNCTION fauna.in_audience(text, jsonb) IS 'Whether a context is in a
 COMMENT ON FUNCTION fauna.in_audience(text) IS 'Whether the context in the setting fauna.context is in an audience.';
 COMMENT ON FUNCTION fauna.enabled_row(text, record, text) IS 'Boolean value of a flag for a row, the columns of which are the attributes; false on any error. SELECT * FROM users u WHERE fauna.enabled_row(''checkout'', u);';
 COMMENT ON FUNCTION fauna.in_audience_row(text, record, text) IS 'Whether a row, the columns of which are the attributes, is in an audience; false on any error. SELECT count(*) FROM users u WHERE fauna.in_audience_row(''beta'', u);';
+COMMENT ON FUNCTION fauna.enabled_columns(text, text, text[], "any") IS 'fauna.enabled_row on the columns of a row one by one; the planner puts it in place where it sees them, nobody else calls it.';
+COMMENT ON FUNCTION fauna.in_audience_columns(text, text, text[], "any") IS 'fauna.in_audience_row on the columns of a row one by one; the planner puts it in place where it sees them, nobody else calls it.';
+COMMENT ON FUNCTION fauna.row_support(internal) IS 'Planner support: takes the row of fauna.enabled_row and fauna.in_audience_row apart into its columns.';
 COMMENT ON FUNCTION fauna.bucket(text, text) IS 'The bucket, 0 to 99999, that a salt puts a value in. Never changes.';
 COMMENT ON FUNCTION fauna.check_condition(text, text, jsonb, boolean) IS 'What is wrong with a condition of this type, operator and values, in words; null if nothing is.';
 COMMENT ON FUNCTION fauna.signal_cache() IS 'Trigger: makes every backend drop the flags it has compiled, when the change is visible to it.';

@@ -22,7 +22,7 @@ BEGIN
         ('evaluator', 'schema', 'USAGE', '{fauna}'::text[]),
         ('evaluator', 'type', 'USAGE', '{evaluation}'),
         ('evaluator', 'function', 'EXECUTE', '{enabled,variant,value,bool_value,text_value,int_value,float_value,
-            evaluate,evaluate_all,explain,in_audience,enabled_row,in_audience_row,bucket}'),
+            evaluate,evaluate_all,explain,in_audience,enabled_row,in_audience_row,enabled_columns,in_audience_columns,bucket}'),
         ('viewer', 'table', 'SELECT', '{environments,attributes,audiences,conditions,flags,variants,flag_settings,rules,
             allocations,rule_audiences,prerequisites,heads,revisions,usage,sdk_key_usage,rule_list,flag_status,change_log}'),
         -- All but the hash.

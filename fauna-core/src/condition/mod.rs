@@ -93,6 +93,7 @@ impl AttributeCondition {
             Some(Value::Bool(value)) => test.matches(&Scalar::Bool(value))?,
             Some(Value::Number(value)) => test.matches(&Scalar::Number(value))?,
             Some(Value::String(value)) => test.matches(&Scalar::String(value))?,
+            Some(Value::Instant(value)) => test.matches(&Scalar::Instant(value))?,
             Some(Value::Object) => false,
             Some(Value::Array(elements)) => {
                 document::Match::Any.combine(elements, |element| test.matches(&element))?

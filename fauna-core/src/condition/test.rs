@@ -103,6 +103,12 @@ impl Test {
             (Self::DateBound(bound), Scalar::String(text)) => {
                 bound.admits(|limit| Timestamp::parse(text).map(|instant| instant.cmp(limit)))
             }
+            (Self::DateBound(bound), Scalar::Instant(instant)) => {
+                bound.admits(|limit| Some(instant.cmp(limit)))
+            }
+            (_, Scalar::Instant(instant)) => {
+                return self.matches(&Scalar::String(instant.to_rfc3339().into()));
+            }
             (Self::VersionIn(set), Scalar::String(text)) => {
                 Version::parse(text).is_some_and(|version| set.contains(|member| member.precedence(&version)))
             }

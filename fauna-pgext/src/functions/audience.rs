@@ -1,12 +1,12 @@
 //! `fauna.in_audience` and `fauna.bucket`.
 
-use fauna_core::{Context, in_audience};
+use fauna_core::{Audience, Context, Source, in_audience, is_member};
 use pgrx::prelude::*;
 
 use super::outcome::given;
 use crate::cache::with_cache;
 use crate::jsonb::Jsonb;
-use crate::row::{Record, Row};
+use crate::row::{ColumnsCall, Record, Row};
 use crate::settings;
 use crate::varlena::Text;
 
@@ -16,9 +16,20 @@ fn is_in_audience(audience: Option<Text<'_>>, context: &impl Context) -> bool {
     with_cache(|cache| in_audience(cache, key, context).unwrap_or(false))
 }
 
+/// The same for a row that comes as its columns.
+fn is_row_in_audience(call: &ColumnsCall<'_, Audience>) -> bool {
+    with_cache(|cache| {
+        let audience = call.find(cache, |cache, key| cache.audience(key));
+        audience.is_some_and(|audience| is_member(cache, audience, &call.row()).unwrap_or(false))
+    })
+}
+
 #[pg_schema]
 mod fauna {
-    use super::{Jsonb, Record, Row, Text, default, given, is_in_audience, pg_extern, pg_sys, settings};
+    use super::{
+        ColumnsCall, Jsonb, Record, Row, Text, default, given, is_in_audience, is_row_in_audience, pg_extern,
+        pg_sys, settings,
+    };
 
     #[pg_extern(name = "in_audience", stable, parallel_safe, cost = 10)]
     fn in_audience(audience: Option<Text<'_>>, context: Option<Jsonb<'_>>) -> bool {
@@ -30,7 +41,7 @@ mod fauna {
         is_in_audience(audience, &*settings::context())
     }
 
-    #[pg_extern(name = "in_audience_row", stable, parallel_safe, cost = 10)]
+    #[pg_extern(name = "in_audience_row", stable, parallel_safe, cost = 10, support = row_support)]
     fn in_audience_row(
         audience: Option<Text<'_>>,
         row: Option<Record>,
@@ -39,6 +50,16 @@ mod fauna {
     ) -> bool {
         // SAFETY: the call and an argument of it; the function keeps nothing else.
         is_in_audience(audience, &unsafe { Row::new(call, row, key_column) })
+    }
+
+    /// Its SQL is written out because pgrx has no type `"any"`.
+    #[pg_extern(sql = r#"
+        CREATE FUNCTION fauna.in_audience_columns(audience text, key_column text, names text[], VARIADIC columns "any")
+        RETURNS boolean STABLE PARALLEL SAFE COST 10 LANGUAGE c AS '@MODULE_PATHNAME@', '@FUNCTION_NAME@';
+    "#)]
+    fn in_audience_columns(call: pg_sys::FunctionCallInfo) -> bool {
+        // SAFETY: the call; the function keeps nothing else.
+        is_row_in_audience(&unsafe { ColumnsCall::new(call) })
     }
 
     #[pg_extern(immutable, strict, parallel_safe)]

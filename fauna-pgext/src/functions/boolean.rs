@@ -3,23 +3,33 @@
 use fauna_core::Context;
 use pgrx::prelude::*;
 
-use super::outcome::{evaluate_now, given};
-use crate::jsonb::{Container, Jsonb, Node};
-use crate::row::{Record, Row};
+use super::outcome::{Outcome, evaluate_now, given, is_on};
+use crate::cache::{CachedFlag, with_cache};
+use crate::jsonb::Jsonb;
+use crate::row::{ColumnsCall, Record, Row};
 use crate::settings;
+use crate::time::statement_time;
 use crate::varlena::Text;
 
 /// The flag's boolean value. False on any error, and for a flag of another kind.
 fn is_enabled(flag: Option<Text<'_>>, context: &impl Context) -> bool {
-    evaluate_now(flag, context, |outcome| {
-        let value = outcome.value().filter(|_| outcome.evaluation.error.is_none());
-        matches!(value.and_then(Container::as_scalar), Some(Node::Bool(true)))
+    evaluate_now(flag, context, is_on)
+}
+
+/// The same for a row that comes as its columns.
+fn is_enabled_for(call: &ColumnsCall<'_, CachedFlag>) -> bool {
+    with_cache(|cache| {
+        let flag = call.find(cache, |cache, key| cache.cached_flag(key));
+        flag.is_some() && is_on(&Outcome::of(cache, flag, "", &call.row(), statement_time()))
     })
 }
 
 #[pg_schema]
 mod fauna {
-    use super::{Jsonb, Record, Row, Text, default, given, is_enabled, pg_extern, pg_sys, settings};
+    use super::{
+        ColumnsCall, Jsonb, Record, Row, Text, default, given, is_enabled, is_enabled_for, pg_extern, pg_sys,
+        settings,
+    };
 
     #[pg_extern(name = "enabled", stable, parallel_safe, cost = 10)]
     fn enabled(flag: Option<Text<'_>>, context: Option<Jsonb<'_>>) -> bool {
@@ -31,7 +41,7 @@ mod fauna {
         is_enabled(flag, &*settings::context())
     }
 
-    #[pg_extern(name = "enabled_row", stable, parallel_safe, cost = 10)]
+    #[pg_extern(name = "enabled_row", stable, parallel_safe, cost = 10, support = row_support)]
     fn enabled_row(
         flag: Option<Text<'_>>,
         row: Option<Record>,
@@ -40,5 +50,15 @@ mod fauna {
     ) -> bool {
         // SAFETY: the call and an argument of it; the function keeps nothing else.
         is_enabled(flag, &unsafe { Row::new(call, row, key_column) })
+    }
+
+    /// Its SQL is written out because pgrx has no type `"any"`.
+    #[pg_extern(sql = r#"
+        CREATE FUNCTION fauna.enabled_columns(flag text, key_column text, names text[], VARIADIC columns "any")
+        RETURNS boolean STABLE PARALLEL SAFE COST 10 LANGUAGE c AS '@MODULE_PATHNAME@', '@FUNCTION_NAME@';
+    "#)]
+    fn enabled_columns(call: pg_sys::FunctionCallInfo) -> bool {
+        // SAFETY: the call; the function keeps nothing else.
+        is_enabled_for(&unsafe { ColumnsCall::new(call) })
     }
 }

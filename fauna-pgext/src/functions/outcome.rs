@@ -1,6 +1,6 @@
 //! Evaluation as all functions need it: on the cache, at the statement's time.
 
-use fauna_core::{Audience, Context, Evaluation, Flag, Source, Timestamp, evaluate, evaluate_flag};
+use fauna_core::{Audience, Context, Evaluation, Flag, Source, Timestamp, Variant, evaluate, evaluate_flag};
 
 use crate::cache::{Cache, CachedFlag, with_cache};
 use crate::jsonb::{Container, Jsonb};
@@ -29,7 +29,17 @@ pub struct Outcome<'c> {
 impl<'c> Outcome<'c> {
     /// Evaluates `key` on `cache`.
     pub fn new(cache: &'c Cache, key: &str, context: &impl Context, now: Timestamp) -> Self {
-        let cached = cache.cached_flag(key);
+        Self::of(cache, cache.cached_flag(key), key, context, now)
+    }
+
+    /// Evaluates a flag found in `cache` before, or `key`, which is not there.
+    pub fn of(
+        cache: &'c Cache,
+        cached: Option<&'c CachedFlag>,
+        key: &str,
+        context: &impl Context,
+        now: Timestamp,
+    ) -> Self {
         let evaluation = match cached {
             Some(cached) => evaluate_flag(cache, &cached.flag, context, now),
             None => evaluate(&NoFlags, key, context, now),
@@ -41,6 +51,12 @@ impl<'c> Outcome<'c> {
     pub fn value(&self) -> Option<Container<'c>> {
         Some(self.cached?.value(self.evaluation.variant?))
     }
+}
+
+/// Whether the value is `true`, without an error.
+pub fn is_on(outcome: &Outcome<'_>) -> bool {
+    let value = outcome.evaluation.variant.map(Variant::value);
+    outcome.evaluation.error.is_none() && value == Some(&serde_json::Value::Bool(true))
 }
 
 /// Evaluates a flag at the statement's time, and reads what is wanted from the outcome.

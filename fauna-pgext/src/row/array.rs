@@ -69,6 +69,8 @@ impl<'a> Iterator for Elements<'a> {
         }
         let (start, end) = self.element.layout.locate(self.data, self.offset)?;
         self.offset = end;
-        Some(Field { kind: &self.element.kind, bytes: self.data.get(start..end)? }.scalar())
+        let datum = self.element.layout.datum(self.data.get(start..end)?);
+        // SAFETY: the array says that its elements are of this kind, and they live as long as it.
+        Some(unsafe { Field::new(&self.element.kind, datum) }.scalar())
     }
 }

@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys;
 
-use super::shape::alignment;
+use super::labels::Labels;
 use super::tuple::Layout;
 
 /// How to read a column's values.
@@ -23,12 +23,10 @@ pub enum Kind {
     Timestamp,
     Uuid,
     Jsonb,
+    Enum(Labels),
     Array(Box<Element>),
-    /// Any other type: the text that it prints as, which is what `to_jsonb` makes of it.
-    Printed {
-        output: pg_sys::Oid,
-        is_by_value: bool,
-    },
+    /// Any other type, with its output function: the text that it prints as, which is what `to_jsonb` makes of it.
+    Printed(pg_sys::Oid),
     /// What is an object in JSON, or could be: exists, and matches nothing.
     Opaque,
 }
@@ -85,9 +83,12 @@ impl Kind {
             if pg_sys::IsBinaryCoercible(type_id, pg_sys::TEXTOID) {
                 return Self::Text;
             }
+            if pg_sys::type_is_enum(type_id) {
+                return Self::Enum(Labels::default());
+            }
             let (mut output, mut is_varlena) = (pg_sys::Oid::INVALID, false);
             pg_sys::getTypeOutputInfo(type_id, &raw mut output, &raw mut is_varlena);
-            Self::Printed { output, is_by_value: pg_sys::get_typbyval(type_id) }
+            Self::Printed(output)
         }
     }
 }
@@ -101,7 +102,7 @@ impl Element {
         unsafe {
             pg_sys::get_typlenbyvalalign(type_id, &raw mut length, &raw mut is_by_value, &raw mut letter);
         }
-        Self { kind: Kind::of(type_id), layout: Layout { length, alignment: alignment(letter) } }
+        Self { kind: Kind::of(type_id), layout: Layout::new(length, is_by_value, letter) }
     }
 }
 

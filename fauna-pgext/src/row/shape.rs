@@ -13,13 +13,17 @@ use std::rc::Rc;
 use pgrx::{PgMemoryContexts, PgTupleDesc, pg_sys};
 use rustc_hash::FxBuildHasher;
 
+use super::field::Field;
 use super::kind::Kind;
+use super::labels;
 use super::tuple::{Layout, RowType, Tuple};
 
 /// A row type's columns.
 pub struct Shape {
     row_type: RowType,
     version: Version,
+    /// As [`labels::changes`] counts them.
+    label_changes: u64,
     columns: Box<[Column]>,
     positions: HashMap<Box<str>, usize, FxBuildHasher>,
     /// Lent to the one row that is evaluated.
@@ -28,7 +32,7 @@ pub struct Shape {
 
 /// A column: of what kind its values are, and how they lie in the row.
 pub struct Column {
-    pub kind: Kind,
+    kind: Kind,
     layout: Layout,
 }
 
@@ -79,6 +83,7 @@ impl Shape {
     #[cold]
     fn new(row_type: RowType) -> Self {
         let RowType { id, typmod } = row_type;
+        let label_changes = labels::changes();
         // SAFETY: looks a row's own type up; the descriptor is released when it is dropped. The
         // version is that of the same descriptor, for nothing is invalidated between.
         let (descriptor, version) = unsafe {
@@ -94,7 +99,7 @@ impl Shape {
         let mut positions = HashMap::default();
         let mut columns = Vec::with_capacity(descriptor.len());
         for (index, attribute) in descriptor.iter().enumerate() {
-            let layout = Layout { length: attribute.attlen, alignment: alignment(attribute.attalign) };
+            let layout = Layout::new(attribute.attlen, attribute.attbyval, attribute.attalign);
             let kind = if attribute.attisdropped {
                 Kind::Opaque
             } else {
@@ -105,11 +110,12 @@ impl Shape {
             };
             columns.push(Column { kind, layout });
         }
-        Self { row_type, version, columns: columns.into(), positions, ends: Cell::default() }
+        Self { row_type, version, label_changes, columns: columns.into(), positions, ends: Cell::default() }
     }
 
     fn is_of(&self, row_type: RowType) -> bool {
         self.row_type == row_type
+            && self.label_changes == labels::changes()
             && match self.version {
                 Version::Anonymous => true,
                 // SAFETY: entries of the type cache stay where they are until the backend ends.
@@ -117,8 +123,9 @@ impl Shape {
             }
     }
 
-    pub fn columns(&self) -> &[Column] {
-        &self.columns
+    /// How many columns there are, dropped ones included.
+    pub fn column_count(&self) -> usize {
+        self.columns.len()
     }
 
     /// The place of the column with this name; of several in an anonymous record the first.
@@ -128,8 +135,16 @@ impl Shape {
 }
 
 impl ShapeInUse {
-    /// The bytes of a column's value; `None` if it is null.
-    pub fn locate<'a>(&self, tuple: &Tuple<'a>, index: usize) -> Option<&'a [u8]> {
+    /// A column's value; `None` if it is null.
+    pub fn field<'a>(&'a self, tuple: &'a Tuple<'_>, index: usize) -> Option<Field<'a>> {
+        let column = &self.shape.columns[index];
+        let datum = column.layout.datum(self.locate(tuple, index)?);
+        // SAFETY: the row is of the shape's type, so the value is of the column's, and lies in the row.
+        Some(unsafe { Field::new(&column.kind, datum) })
+    }
+
+    /// The bytes of a column's value.
+    fn locate<'a>(&self, tuple: &Tuple<'a>, index: usize) -> Option<&'a [u8]> {
         let has_nulls = tuple.has_nulls();
         if has_nulls && tuple.is_null(index) {
             return None;
@@ -160,15 +175,5 @@ impl Deref for ShapeInUse {
 impl Drop for ShapeInUse {
     fn drop(&mut self) {
         self.shape.ends.set(self.ends.take());
-    }
-}
-
-/// What a letter in the catalogs means, in bytes.
-pub fn alignment(letter: std::ffi::c_char) -> u8 {
-    match letter.cast_unsigned() {
-        b'c' => 1,
-        b's' => 2,
-        b'i' => 4,
-        _ => 8,
     }
 }

@@ -25,8 +25,9 @@ pub struct Tuple<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Layout {
     /// In bytes; -1 is a value with a header of its own, -2 text up to a zero byte.
-    pub length: i16,
-    pub alignment: u8,
+    length: i16,
+    is_by_value: bool,
+    alignment: u8,
 }
 
 impl<'a> Tuple<'a> {
@@ -100,6 +101,30 @@ impl<'a> Tuple<'a> {
 }
 
 impl Layout {
+    /// As the catalogs give it, the alignment by a letter.
+    pub fn new(length: i16, is_by_value: bool, alignment: std::ffi::c_char) -> Self {
+        let alignment = match alignment.cast_unsigned() {
+            b'c' => 1,
+            b's' => 2,
+            b'i' => 4,
+            _ => 8,
+        };
+        Self { length, is_by_value, alignment }
+    }
+
+    /// The value that lies in these bytes, as the server passes it.
+    pub fn datum(self, bytes: &[u8]) -> pg_sys::Datum {
+        if !self.is_by_value {
+            return pg_sys::Datum::from(bytes.as_ptr());
+        }
+        pg_sys::Datum::from(match *bytes {
+            [a] => i64::from(a.cast_signed()),
+            [a, b] => i16::from_ne_bytes([a, b]).into(),
+            [a, b, c, d] => i32::from_ne_bytes([a, b, c, d]).into(),
+            _ => bytes.first_chunk().map_or(0, |bytes| i64::from_ne_bytes(*bytes)),
+        })
+    }
+
     /// Where the value that comes at or after `offset` begins and ends.
     pub fn locate(self, data: &[u8], offset: usize) -> Option<(usize, usize)> {
         let aligned = offset.next_multiple_of(usize::from(self.alignment));

@@ -92,6 +92,8 @@ async fn every_function_is_in_a_profile_or_known_to_be_internal() {
         "lock_commits",
         "is_required",
         "protected_flags",
+        // For the planner.
+        "row_support",
         // For the owner.
         "grant",
         "new_epoch",

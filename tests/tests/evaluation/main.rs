@@ -9,6 +9,7 @@ mod explanations;
 mod lifecycle;
 mod memory;
 mod privileges;
+mod row_plans;
 mod row_sources;
 mod rows;
 mod sessions;
