@@ -47,6 +47,8 @@ extension_sql!(
         fauna::enabled_columns,
         fauna::in_audience_columns,
         fauna::row_support,
+        fauna::audience_predicate,
+        fauna::condition_holds,
         fauna::bucket
     ]
 );

@@ -3,6 +3,7 @@
 //! A call of `fauna.enabled('checkout', context)` borrows the context's jsonb where it lies
 //! ([`jsonb`]), finds the compiled flag in the backend's [`cache`] and hands both to `fauna_core`.
 //! A table's row is a context as it is, too ([`row`]).
+//! [`predicate`] says in SQL what an audience asks of a table's columns.
 //! The cache is filled by [`load`], which reads the document log with [`scan`], and dropped when
 //! [`invalidation`] says so. Everything that writes is SQL, in `sql/`; [`install`] puts the two
 //! together.
@@ -15,6 +16,7 @@ mod install;
 mod invalidation;
 mod jsonb;
 mod load;
+mod predicate;
 mod row;
 mod scan;
 mod settings;

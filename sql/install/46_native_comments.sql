@@ -29,6 +29,8 @@ COMMENT ON FUNCTION fauna.in_audience_row(text, record, text) IS 'Whether a row,
 COMMENT ON FUNCTION fauna.enabled_columns(text, text, text[], "any") IS 'fauna.enabled_row on the columns of a row one by one; the planner puts it in place where it sees them, nobody else calls it.';
 COMMENT ON FUNCTION fauna.in_audience_columns(text, text, text[], "any") IS 'fauna.in_audience_row on the columns of a row one by one; the planner puts it in place where it sees them, nobody else calls it.';
 COMMENT ON FUNCTION fauna.row_support(internal) IS 'Planner support: takes the row of fauna.enabled_row and fauna.in_audience_row apart into its columns.';
+COMMENT ON FUNCTION fauna.audience_predicate(text, jsonb, oid, text) IS 'What fauna.audience_sql returns, or why it cannot; for an audience or, if that is given, a document.';
+COMMENT ON FUNCTION fauna.condition_holds(anyelement, jsonb) IS 'Whether a value satisfies a condition ({"type", "operator", "values", "negate", "ignoreCase"}), as that of an attribute would; false for what is no condition.';
 COMMENT ON FUNCTION fauna.bucket(text, text) IS 'The bucket, 0 to 99999, that a salt puts a value in. Never changes.';
 COMMENT ON FUNCTION fauna.check_condition(text, text, jsonb, boolean) IS 'What is wrong with a condition of this type, operator and values, in words; null if nothing is.';
 COMMENT ON FUNCTION fauna.signal_cache() IS 'Trigger: makes every backend drop the flags it has compiled, when the change is visible to it.';

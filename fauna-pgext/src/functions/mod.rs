@@ -14,5 +14,6 @@ mod condition;
 mod evaluation;
 mod explain;
 mod outcome;
+mod predicate;
 mod row;
 mod value;

@@ -25,14 +25,15 @@ mod tuple;
 use fauna_core::{AttributePath, Scalar, Value};
 
 use crate::jsonb;
-use field::Field;
 
 pub use columns::{Columns, ColumnsCall};
-pub use labels::register;
+pub use field::Field;
+pub use kind::Kind;
+pub use labels::{changes as label_changes, register};
 pub use record::{Record, Row};
 
 /// What an evaluation context calls its subject.
-const TARGETING_KEY: &str = "targetingKey";
+pub const TARGETING_KEY: &str = "targetingKey";
 
 /// What both forms of a row have: columns by name.
 trait HasColumns {

@@ -47,12 +47,15 @@ async fn everything_is_described() {
 #[tokio::test]
 async fn every_function_finds_its_names_in_pg_catalog_only() {
     let database = database().await;
-    let unpinned = "SELECT oid::regprocedure FROM pg_proc
+    let unpinned = "SELECT oid::regprocedure::text FROM pg_proc
         WHERE pronamespace = 'fauna'::regnamespace
             AND prolang IN (SELECT oid FROM pg_language WHERE lanname IN ('sql', 'plpgsql'))
-            AND NOT coalesce(proconfig, '{}') @> ARRAY['search_path=pg_catalog, pg_temp']";
+            AND NOT coalesce(proconfig, '{}') @> ARRAY['search_path=pg_catalog, pg_temp']
+        ORDER BY 1";
     let unpinned = rows(&database, unpinned).await;
-    assert!(unpinned.is_empty(), "{unpinned:#?}");
+    // These run the caller's query, in which row-level security may call functions that need the caller's path.
+    let meant = ["fauna.count_audience(jsonb,regclass,text)", "fauna.count_audience(text,regclass,text)"];
+    assert_eq!(unpinned, meant);
 }
 
 /// A function with its owner's rights that somebody may call is a door; each has to be meant.

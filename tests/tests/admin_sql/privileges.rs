@@ -18,6 +18,11 @@ const MATRIX: &[(&str, &str)] = &[
     ("SELECT * FROM fauna.flag_status, fauna.rule_list, fauna.change_log", "viewer editor admin"),
     ("SELECT id, prefix, revoked_at FROM fauna.sdk_keys", "viewer editor admin"),
     ("SELECT hash FROM fauna.sdk_keys", "admin"),
+    (
+        "SELECT fauna.audience_sql('beta', 'pg_class'), fauna.count_audience('beta', 'pg_class')",
+        "viewer editor admin",
+    ),
+    ("SELECT fauna.condition_holds(1, '{}')", "evaluator viewer editor admin"),
     ("SELECT * FROM fauna.heads", "viewer editor admin bridge"),
     ("SELECT * FROM fauna.documents", "bridge"),
     ("SELECT * FROM fauna.history", ""),

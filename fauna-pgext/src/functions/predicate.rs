@@ -1,0 +1,172 @@
+//! What `fauna.audience_sql` and the predicates that it makes are built on.
+
+use std::cell::RefCell;
+
+use fauna_core::{AttributePath, Context, Value};
+use pgrx::datum::FromDatum;
+use pgrx::prelude::*;
+use pgrx::{PgMemoryContexts, impl_sql_translatable, pg_sys};
+
+use crate::jsonb::{Jsonb, to_json};
+use crate::predicate::{ATTRIBUTE, Compiled, Problem, Subject, predicate};
+use crate::row::{Elements, Field, Kind, label_changes};
+use crate::varlena::{Text, argument};
+
+/// `predicate, problem, subject`
+type Answer = (Option<String>, Option<&'static str>, Option<String>);
+
+fn answer(subject: &Subject<'_>, relation: pg_sys::Oid, key_column: &str) -> Answer {
+    // SAFETY: the SQL function that calls this has seen that the relation is one with rows.
+    let problem = match unsafe { predicate(subject, relation, key_column) } {
+        Ok(predicate) => return (Some(predicate), None, None),
+        Err(problem) => problem,
+    };
+    let (problem, subject) = match problem {
+        Problem::UnknownAudience(key) => ("unknown audience", Some(key)),
+        Problem::Invalid(reason) => ("invalid", Some(reason)),
+        Problem::NoKeyColumn => ("no key column", None),
+        Problem::TooLarge => ("too large", None),
+    };
+    (None, Some(problem), subject)
+}
+
+/// A value of any type, as it came.
+#[derive(Clone, Copy)]
+pub struct AnyValue(pg_sys::Datum);
+
+impl FromDatum for AnyValue {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
+        (!is_null).then_some(Self(datum))
+    }
+}
+
+argument!(AnyValue);
+impl_sql_translatable!(AnyValue, "anyelement");
+
+/// What a call site keeps: the condition, compiled, and how to read its values.
+struct CallSite {
+    kind: Kind,
+    /// As [`label_changes`] counts them.
+    label_changes: u64,
+    /// Whether the condition is written where the call is, and so never another.
+    is_constant: bool,
+    condition: RefCell<Option<(Box<[u8]>, Compiled)>>,
+}
+
+impl CallSite {
+    /// # Safety
+    /// `call` is that of the running call, of a function that keeps nothing else in `fn_extra`.
+    unsafe fn of<'a>(call: pg_sys::FunctionCallInfo) -> &'a Self {
+        // SAFETY: the call has a function, whose memory lives as long as its `fn_extra` is used.
+        unsafe {
+            let function = (*call).flinfo;
+            let kept = (*function).fn_extra.cast::<Self>();
+            if kept.is_null() || (*kept).label_changes != label_changes() {
+                let site = Self {
+                    kind: Kind::of(pg_sys::get_fn_expr_argtype(function, 0)),
+                    label_changes: label_changes(),
+                    is_constant: is_constant((*function).fn_expr, 1),
+                    condition: RefCell::default(),
+                };
+                let memory = PgMemoryContexts::For((*function).fn_mcxt).leak_and_drop_on_delete(site);
+                (*function).fn_extra = memory.cast();
+            }
+            &*(*function).fn_extra.cast()
+        }
+    }
+
+    fn holds(&self, value: Option<AnyValue>, condition: Jsonb<'_>) -> bool {
+        let bytes = condition.root().bytes();
+        let mut kept = self.condition.borrow_mut();
+        let (_, compiled) = match &mut *kept {
+            Some(kept) if self.is_constant || *kept.0 == *bytes => kept,
+            kept => kept.insert((bytes.into(), Compiled::new(to_json(condition.root())))),
+        };
+        // SAFETY: a value of the argument's type, which lives as long as the call.
+        let field = value.map(|AnyValue(datum)| unsafe { Field::new(&self.kind, datum) });
+        compiled.holds(&OneValue(field))
+    }
+}
+
+/// Whether an argument of a call is a literal: a parameter may change while the call site's memory stays.
+///
+/// # Safety
+/// The expression of a running call, if it has one.
+unsafe fn is_constant(call: *mut pg_sys::Node, argument: usize) -> bool {
+    // SAFETY: a node says what it is, and a function call's arguments are a list of nodes.
+    #[expect(clippy::cast_ptr_alignment, reason = "nodes are allocated as what they say they are")]
+    unsafe {
+        if call.is_null() || (*call).type_ != pg_sys::NodeTag::T_FuncExpr {
+            return false;
+        }
+        let arguments = (*call.cast::<pg_sys::FuncExpr>()).args;
+        if arguments.is_null() || usize::try_from((*arguments).length).is_ok_and(|length| argument >= length)
+        {
+            return false;
+        }
+        let argument = (*(*arguments).elements.add(argument)).ptr_value.cast::<pg_sys::Node>();
+        (*argument).type_ == pg_sys::NodeTag::T_Const
+    }
+}
+
+/// A context of one attribute.
+struct OneValue<'a>(Option<Field<'a>>);
+
+impl Context for OneValue<'_> {
+    type Array<'a>
+        = Elements<'a>
+    where
+        Self: 'a;
+
+    fn is_object(&self) -> bool {
+        true
+    }
+
+    fn get<'a>(&'a self, path: &AttributePath) -> Option<Value<'a, Elements<'a>>> {
+        self.0.filter(|_| path.name() == ATTRIBUTE).and_then(Field::value)
+    }
+}
+
+#[pg_schema]
+mod fauna {
+    use super::{
+        Answer, AnyValue, CallSite, Jsonb, Subject, TableIterator, Text, answer, name, pg_extern, pg_sys,
+        to_json,
+    };
+
+    /// The predicate; or what stands in its way, and of what.
+    #[pg_extern(name = "audience_predicate", stable, parallel_safe, cost = 1000)]
+    fn audience_predicate(
+        audience: Option<Text<'_>>,
+        document: Option<Jsonb<'_>>,
+        relation: Option<pg_sys::Oid>,
+        key_column: Option<Text<'_>>,
+    ) -> TableIterator<
+        'static,
+        (
+            name!(predicate, Option<String>),
+            name!(problem, Option<&'static str>),
+            name!(subject, Option<String>),
+        ),
+    > {
+        let subject = match document {
+            Some(document) => Subject::Document(to_json(document.root())),
+            None => Subject::Audience(audience.map_or("", Text::as_str)),
+        };
+        let key_column = key_column.map_or("", Text::as_str);
+        let answer: Answer = answer(&subject, relation.unwrap_or(pg_sys::Oid::INVALID), key_column);
+        TableIterator::once(answer)
+    }
+
+    /// Whether a value satisfies a condition, as `fauna.in_audience` has it for an attribute with this value. False for
+    /// what is no condition.
+    #[pg_extern(name = "condition_holds", stable, parallel_safe, cost = 10)]
+    fn condition_holds(
+        value: Option<AnyValue>,
+        condition: Option<Jsonb<'_>>,
+        call: pg_sys::FunctionCallInfo,
+    ) -> bool {
+        // SAFETY: the running call, of a function that keeps nothing else.
+        condition.is_some_and(|condition| unsafe { CallSite::of(call) }.holds(value, condition))
+    }
+}
