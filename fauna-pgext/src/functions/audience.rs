@@ -1,12 +1,12 @@
 //! `fauna.in_audience` and `fauna.bucket`.
 
-use fauna_core::{Audience, Context, Source, in_audience, is_member};
+use fauna_core::{Audience, Context, in_audience, is_member};
 use pgrx::prelude::*;
 
 use super::outcome::given;
 use crate::cache::with_cache;
 use crate::jsonb::Jsonb;
-use crate::row::{ColumnsCall, Record, Row};
+use crate::row::{CalledRow, ColumnsCall, Record, Row};
 use crate::settings;
 use crate::varlena::Text;
 
@@ -19,8 +19,12 @@ fn is_in_audience(audience: Option<Text<'_>>, context: &impl Context) -> bool {
 /// The same for a row that comes as its columns.
 fn is_row_in_audience(call: &ColumnsCall<'_, Audience>) -> bool {
     with_cache(|cache| {
-        let audience = call.find(cache, |cache, key| cache.audience(key));
-        audience.is_some_and(|audience| is_member(cache, audience, &call.row()).unwrap_or(false))
+        let Some(audience) = call.find(cache) else { return false };
+        let is_member = match call.row() {
+            CalledRow::Columns(row) => is_member(cache, audience, &row),
+            CalledRow::Whole(row) => is_member(cache, audience, &row),
+        };
+        is_member.unwrap_or(false)
     })
 }
 
@@ -54,8 +58,8 @@ mod fauna {
 
     /// Its SQL is written out because pgrx has no type `"any"`.
     #[pg_extern(sql = r#"
-        CREATE FUNCTION fauna.in_audience_columns(audience text, key_column text, names text[], VARIADIC columns "any")
-        RETURNS boolean STABLE PARALLEL SAFE COST 10 LANGUAGE c AS '@MODULE_PATHNAME@', '@FUNCTION_NAME@';
+        CREATE FUNCTION fauna.in_audience_columns(audience text, key_column text, names text[], relation regclass,
+            place tid, mark internal, VARIADIC columns "any") RETURNS boolean STABLE PARALLEL SAFE COST 10 LANGUAGE c AS '@MODULE_PATHNAME@', '@FUNCTION_NAME@';
     "#)]
     fn in_audience_columns(call: pg_sys::FunctionCallInfo) -> bool {
         // SAFETY: the call; the function keeps nothing else.

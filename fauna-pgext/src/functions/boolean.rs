@@ -6,7 +6,7 @@ use pgrx::prelude::*;
 use super::outcome::{Outcome, evaluate_now, given, is_on};
 use crate::cache::{CachedFlag, with_cache};
 use crate::jsonb::Jsonb;
-use crate::row::{ColumnsCall, Record, Row};
+use crate::row::{CalledRow, ColumnsCall, Record, Row};
 use crate::settings;
 use crate::time::statement_time;
 use crate::varlena::Text;
@@ -19,8 +19,11 @@ fn is_enabled(flag: Option<Text<'_>>, context: &impl Context) -> bool {
 /// The same for a row that comes as its columns.
 fn is_enabled_for(call: &ColumnsCall<'_, CachedFlag>) -> bool {
     with_cache(|cache| {
-        let flag = call.find(cache, |cache, key| cache.cached_flag(key));
-        flag.is_some() && is_on(&Outcome::of(cache, flag, "", &call.row(), statement_time()))
+        let Some(flag) = call.find(cache) else { return false };
+        match call.row() {
+            CalledRow::Columns(row) => is_on(&Outcome::of(flag, cache, &row, statement_time())),
+            CalledRow::Whole(row) => is_on(&Outcome::of(flag, cache, &row, statement_time())),
+        }
     })
 }
 
@@ -54,8 +57,8 @@ mod fauna {
 
     /// Its SQL is written out because pgrx has no type `"any"`.
     #[pg_extern(sql = r#"
-        CREATE FUNCTION fauna.enabled_columns(flag text, key_column text, names text[], VARIADIC columns "any")
-        RETURNS boolean STABLE PARALLEL SAFE COST 10 LANGUAGE c AS '@MODULE_PATHNAME@', '@FUNCTION_NAME@';
+        CREATE FUNCTION fauna.enabled_columns(flag text, key_column text, names text[], relation regclass, place tid,
+            mark internal, VARIADIC columns "any") RETURNS boolean STABLE PARALLEL SAFE COST 10 LANGUAGE c AS '@MODULE_PATHNAME@', '@FUNCTION_NAME@';
     "#)]
     fn enabled_columns(call: pg_sys::FunctionCallInfo) -> bool {
         // SAFETY: the call; the function keeps nothing else.

@@ -29,22 +29,16 @@ pub struct Outcome<'c> {
 impl<'c> Outcome<'c> {
     /// Evaluates `key` on `cache`.
     pub fn new(cache: &'c Cache, key: &str, context: &impl Context, now: Timestamp) -> Self {
-        Self::of(cache, cache.cached_flag(key), key, context, now)
+        match cache.cached_flag(key) {
+            Some(cached) => Self::of(cached, cache, context, now),
+            None => Self { evaluation: evaluate(&NoFlags, key, context, now), cached: None },
+        }
     }
 
-    /// Evaluates a flag found in `cache` before, or `key`, which is not there.
-    pub fn of(
-        cache: &'c Cache,
-        cached: Option<&'c CachedFlag>,
-        key: &str,
-        context: &impl Context,
-        now: Timestamp,
-    ) -> Self {
-        let evaluation = match cached {
-            Some(cached) => evaluate_flag(cache, &cached.flag, context, now),
-            None => evaluate(&NoFlags, key, context, now),
-        };
-        Self { evaluation, cached }
+    /// Evaluates a flag found in `cache` before.
+    #[inline]
+    pub fn of(cached: &'c CachedFlag, cache: &'c Cache, context: &impl Context, now: Timestamp) -> Self {
+        Self { evaluation: evaluate_flag(cache, &cached.flag, context, now), cached: Some(cached) }
     }
 
     /// The value served, in its binary form; with an error it can be the off variant's.

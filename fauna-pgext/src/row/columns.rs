@@ -1,57 +1,88 @@
 //! A row that comes as its columns one by one, as the planner has taken it apart (see
 //! [`super::rewrite`]).
 //!
-//! The call is `function(key, key_column, names, VARIADIC columns)`. Nobody writes it by hand, so
-//! whatever is not as the planner writes it is refused.
+//! The call is `function(key, key_column, names, relation, place, mark, VARIADIC columns)`. Relation and place say where
+//! the row is from which only some columns are passed; they are null if all are. Such a call can read any row of any
+//! table, so nobody but the planner may make it: the mark is a constant of the type `internal`, which SQL cannot write.
 
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::slice;
 
 use pgrx::datum::FromDatum;
+use pgrx::pg_sys::NodeTag;
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
 use rustc_hash::FxBuildHasher;
 
 use super::field::Field;
+use super::keyed::Keyed;
 use super::kind::Kind;
-use super::{HasColumns, TARGETING_KEY, labels};
+use super::missing::Whereabouts;
+use super::nodes::{nodes, read};
+use super::resolved::Resolved;
+use super::{HasColumns, Row, TARGETING_KEY, labels};
 use crate::cache::Cache;
 use crate::varlena::Text;
 
 /// The arguments before the columns.
-pub const FIXED_ARGUMENTS: usize = 3;
+pub const FIXED_ARGUMENTS: usize = 6;
+
+const KEY: usize = 0;
+const KEY_COLUMN: usize = 1;
+const NAMES: usize = 2;
+const RELATION: usize = 3;
+const PLACE: usize = 4;
+const MARK: usize = 5;
+
+type Arguments = [pg_sys::NullableDatum];
 
 /// What is known of a call site for as long as its plan runs; `T` is what the call's key stands for.
 struct CallSite<T> {
     kinds: Box<[Kind]>,
-    positions: HashMap<Box<str>, usize, FxBuildHasher>,
+    positions: HashMap<Box<str>, u16, FxBuildHasher>,
+    key_column: Box<str>,
+    has_constant_key: bool,
+    /// Where the row is, if not all columns are passed.
+    whereabouts: Option<Whereabouts>,
     /// As [`labels::changes`] counts them.
     label_changes: u64,
-    has_constant_key: bool,
-    /// What was last found, and in which cache.
-    found: Cell<(u64, Option<*const T>)>,
+    /// The cache that the rest is about.
+    generation: Cell<u64>,
+    found: Cell<Option<*const T>>,
+    is_enough: Cell<bool>,
+    resolved: Resolved,
 }
 
 /// A running call.
 pub struct ColumnsCall<'a, T> {
     site: &'a CallSite<T>,
-    arguments: &'a [pg_sys::NullableDatum],
+    arguments: &'a Arguments,
 }
 
-/// A row as the context of one evaluation.
+/// The row of a call as the context of one evaluation.
+pub enum CalledRow<'a> {
+    /// The columns that are passed, which are all that can be asked for.
+    Columns(Columns<'a>),
+    /// The row, read again.
+    Whole(Row<'a>),
+}
+
+/// A row in columns.
 pub struct Columns<'a> {
     kinds: &'a [Kind],
-    positions: &'a HashMap<Box<str>, usize, FxBuildHasher>,
-    values: &'a [pg_sys::NullableDatum],
+    positions: &'a HashMap<Box<str>, u16, FxBuildHasher>,
+    resolved: &'a Resolved,
+    values: &'a Arguments,
 }
 
-impl<'a, T> ColumnsCall<'a, T> {
+impl<'a, T: Keyed> ColumnsCall<'a, T> {
     /// Reads a call; raises if it is not one that the planner has made.
     ///
     /// # Safety
     /// `call` is that of the running call, of a function that keeps nothing else in `fn_extra` and
     /// always passes the same `T`.
+    #[inline]
     pub unsafe fn new(call: pg_sys::FunctionCallInfo) -> Self {
         // SAFETY: the call has a function, whose memory lives as long as its `fn_extra` is used; and
         // `nargs` arguments.
@@ -70,77 +101,130 @@ impl<'a, T> ColumnsCall<'a, T> {
     }
 
     /// What the call's key stands for in `cache`: looked up once if the key is constant.
-    pub fn find<'c>(
-        &self,
-        cache: &'c Cache,
-        look_up: impl FnOnce(&'c Cache, &str) -> Option<&'c T>,
-    ) -> Option<&'c T> {
-        let (generation, found) = self.site.found.get();
-        if generation == cache.generation() && self.site.has_constant_key {
+    #[inline]
+    pub fn find<'c>(&self, cache: &'c Cache) -> Option<&'c T> {
+        if self.site.generation.get() == cache.generation() && self.site.has_constant_key {
             // SAFETY: found in this very cache, which keeps what it holds where it is until it goes.
-            return found.map(|found| unsafe { &*found });
+            return self.site.found.get().map(|found| unsafe { &*found });
         }
+        self.look_up(cache)
+    }
+
+    #[inline(never)]
+    fn look_up<'c>(&self, cache: &'c Cache) -> Option<&'c T> {
+        let site = self.site;
         // SAFETY: the function is declared to take a text here.
-        let key = unsafe { text(self.arguments[0]) };
-        let found = look_up(cache, key.map_or("", Text::as_str));
-        self.site.found.set((cache.generation(), found.map(std::ptr::from_ref)));
+        let key = unsafe { text(self.arguments[KEY]) };
+        let found = T::find(cache, key.map_or("", Text::as_str));
+        if let (Some(whereabouts), Some(found)) = (site.whereabouts, found) {
+            let is_passed = |name: &str| site.positions.contains_key(name);
+            site.is_enough.set(!whereabouts.has_other(&found.needs(cache), is_passed, &site.key_column));
+        }
+        if site.generation.replace(cache.generation()) != cache.generation() {
+            site.resolved.clear();
+        }
+        site.found.set(found.map(std::ptr::from_ref));
         found
     }
 
-    /// The row.
-    pub fn row(&self) -> Columns<'a> {
-        let values = &self.arguments[FIXED_ARGUMENTS..];
-        Columns { kinds: &self.site.kinds, positions: &self.site.positions, values }
+    /// The row, for an evaluation of what was [found](Self::find).
+    #[inline]
+    pub fn row(&self) -> CalledRow<'a> {
+        let CallSite { kinds, positions, resolved, .. } = self.site;
+        match self.site.whereabouts {
+            Some(whereabouts) if !self.site.is_enough.get() => {
+                // SAFETY: the planner passes the row's own place, which is never null, and the row lives as long as
+                // the call.
+                let row = unsafe {
+                    Row::of_datum(whereabouts.fetch(self.arguments[PLACE].value), &self.site.key_column)
+                };
+                CalledRow::Whole(row)
+            }
+            _ => CalledRow::Columns(Columns {
+                kinds,
+                positions,
+                resolved,
+                values: &self.arguments[FIXED_ARGUMENTS..],
+            }),
+        }
     }
 }
 
 impl<T> CallSite<T> {
     #[cold]
-    unsafe fn new(function: *mut pg_sys::FmgrInfo, arguments: &[pg_sys::NullableDatum]) -> Self {
-        let is_constant = |argument| {
-            // SAFETY: the caller passes a function's info.
-            unsafe { !(*function).fn_expr.is_null() && pg_sys::get_fn_expr_arg_stable(function, argument) }
-        };
-        // SAFETY: as above; the function is declared to take these types.
-        let (is_array, names, key_column) = unsafe {
-            let is_array = pg_sys::get_fn_expr_variadic(function);
-            let names = arguments.get(2).filter(|names| !names.isnull);
-            let names = names.and_then(|names| Vec::<Option<String>>::from_datum(names.value, false));
-            (is_array, names, arguments.get(1).and_then(|argument| text(*argument)))
-        };
-        let names = names.filter(|names| names.len() + FIXED_ARGUMENTS == arguments.len());
-        let (true, true, false, Some(names)) = (is_constant(1), is_constant(2), is_array, names) else {
-            refuse();
-        };
-        let label_changes = labels::changes();
-        let mut kinds = Vec::with_capacity(names.len());
-        let mut positions = HashMap::<Box<str>, usize, _>::default();
-        for (index, name) in names.into_iter().enumerate() {
-            let place = i32::try_from(FIXED_ARGUMENTS + index).unwrap_or_default();
-            // SAFETY: the expression has an argument at this place.
-            kinds.push(Kind::of(unsafe { pg_sys::get_fn_expr_argtype(function, place) }));
-            positions.entry(name.unwrap_or_default().into()).or_insert(index);
+    unsafe fn new(function: *mut pg_sys::FmgrInfo, arguments: &Arguments) -> Self {
+        // SAFETY: the caller passes a running function's info; the function is declared to take these types.
+        unsafe {
+            if !is_of_planner(function) {
+                refuse();
+            }
+            let names = Vec::<Option<String>>::from_datum(arguments[NAMES].value, arguments[NAMES].isnull);
+            let names = names.unwrap_or_default();
+            let key_column = text(arguments[KEY_COLUMN]).map_or("", Text::as_str);
+            let mut kinds = Vec::with_capacity(names.len());
+            let mut positions = HashMap::<Box<str>, u16, _>::default();
+            for (index, name) in (0..).zip(names) {
+                let argument = i32::try_from(FIXED_ARGUMENTS + usize::from(index)).unwrap_or_default();
+                kinds.push(Kind::of(pg_sys::get_fn_expr_argtype(function, argument)));
+                positions.entry(name.unwrap_or_default().into()).or_insert(index);
+            }
+            if let Some(key_column) = positions.get(key_column).copied() {
+                positions.entry(TARGETING_KEY.into()).or_insert(key_column);
+            }
+            let relation = arguments[RELATION];
+            let relation = pg_sys::Oid::from_datum(relation.value, relation.isnull);
+            Self {
+                kinds: kinds.into(),
+                positions,
+                key_column: key_column.into(),
+                has_constant_key: pg_sys::get_fn_expr_arg_stable(
+                    function,
+                    i32::try_from(KEY).unwrap_or_default(),
+                ),
+                whereabouts: relation.map(|relation| Whereabouts { relation }),
+                label_changes: labels::changes(),
+                generation: Cell::new(0),
+                found: Cell::new(None),
+                is_enough: Cell::new(true),
+                resolved: Resolved::new(),
+            }
         }
-        let key_column = positions.get(key_column.map_or("", Text::as_str)).copied();
-        if let Some(key_column) = key_column {
-            positions.entry(TARGETING_KEY.into()).or_insert(key_column);
+    }
+}
+
+/// Whether a call has the mark.
+unsafe fn is_of_planner(function: *mut pg_sys::FmgrInfo) -> bool {
+    // SAFETY: the expression is that of a call, or null, and its nodes are of the types that their tags say.
+    unsafe {
+        let Some(expression) = (*function).fn_expr.as_ref() else { return false };
+        if expression.type_ != NodeTag::T_FuncExpr {
+            return false;
         }
-        Self {
-            kinds: kinds.into(),
-            positions,
-            label_changes,
-            has_constant_key: is_constant(0),
-            found: Cell::new((0, None)),
-        }
+        let call = read::<pg_sys::FuncExpr>((*function).fn_expr);
+        let mark = nodes(call.args).get(MARK).copied();
+        mark.is_some_and(|mark| {
+            (*mark).type_ == NodeTag::T_Const && read::<pg_sys::Const>(mark).consttype == pg_sys::INTERNALOID
+        })
     }
 }
 
 impl HasColumns for Columns<'_> {
     fn column(&self, name: &str) -> Option<Field<'_>> {
-        let index = *self.positions.get(name)?;
-        let column = self.values[index];
+        self.positions.get(name).and_then(|index| self.field(usize::from(*index)))
+    }
+
+    #[inline]
+    fn column_at(&self, path: &fauna_core::AttributePath) -> Option<Field<'_>> {
+        self.field(self.resolved.get(path, |name| self.positions.get(name).copied())?)
+    }
+}
+
+impl Columns<'_> {
+    #[inline]
+    fn field(&self, index: usize) -> Option<Field<'_>> {
+        let value = self.values[index];
         // SAFETY: the kind is that of the argument's type, and the argument lives as long as the call.
-        (!column.isnull).then(|| unsafe { Field::new(&self.kinds[index], column.value) })
+        (!value.isnull).then(|| unsafe { Field::new(&self.kinds[index], value.value) })
     }
 }
 

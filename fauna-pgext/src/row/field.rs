@@ -32,6 +32,7 @@ impl<'a> Field<'a> {
     }
 
     /// As an attribute.
+    #[inline]
     pub fn value(self) -> Option<Value<'a, Elements<'a>>> {
         Some(match self.kind {
             Kind::Jsonb => return jsonb::attribute(self.node(), Elements::Jsonb),
@@ -50,6 +51,7 @@ impl<'a> Field<'a> {
     }
 
     /// As an element of an array.
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "a short value is the lower end of a datum")]
     pub fn scalar(self) -> Scalar<'a> {
         match self.kind {

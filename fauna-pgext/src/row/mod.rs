@@ -15,9 +15,13 @@ mod array;
 mod columns;
 mod field;
 mod instant;
+mod keyed;
 mod kind;
 mod labels;
+mod missing;
+mod nodes;
 mod record;
+mod resolved;
 mod rewrite;
 mod shape;
 mod tuple;
@@ -25,8 +29,9 @@ mod tuple;
 use fauna_core::{AttributePath, Scalar, Value};
 
 use crate::jsonb;
+use columns::Columns;
 
-pub use columns::{Columns, ColumnsCall};
+pub use columns::{CalledRow, ColumnsCall};
 pub use field::Field;
 pub use kind::Kind;
 pub use labels::{changes as label_changes, register};
@@ -40,12 +45,20 @@ trait HasColumns {
     /// The column that an attribute's name stands for, if it is there and not null.
     fn column(&self, name: &str) -> Option<Field<'_>>;
 
+    /// The column that has a whole path as its name.
+    fn column_at(&self, path: &AttributePath) -> Option<Field<'_>> {
+        self.column(path.name())
+    }
+
     /// The attribute at a path: a column, or a member of a jsonb column.
+    #[inline]
     fn attribute<'a>(&'a self, path: &AttributePath) -> Option<Value<'a, Elements<'a>>> {
-        let value = self.column(path.name()).and_then(Field::value);
-        if value.is_some() || path.segments().is_empty() {
-            return value;
-        }
+        let value = self.column_at(path).and_then(Field::value);
+        if value.is_some() || path.segments().is_empty() { value } else { self.nested(path) }
+    }
+
+    /// A member of a jsonb column.
+    fn nested<'a>(&'a self, path: &AttributePath) -> Option<Value<'a, Elements<'a>>> {
         let (first, rest) = path.segments().split_first()?;
         let container = self.column(first)?.container()?;
         jsonb::attribute(jsonb::nested(container, rest)?, Elements::Jsonb)
@@ -53,7 +66,7 @@ trait HasColumns {
 
     /// The same, with the digits of an integer that no double can tell from its neighbours.
     fn bucket_attribute<'a>(&'a self, path: &AttributePath) -> Option<Value<'a, Elements<'a>>> {
-        match self.column(path.name()).and_then(Field::wide_integer) {
+        match self.column_at(path).and_then(Field::wide_integer) {
             Some(digits) => Some(Value::String(digits.into())),
             None => self.attribute(path),
         }
@@ -73,6 +86,7 @@ macro_rules! context {
                 $is_object(self)
             }
 
+            #[inline]
             fn get<'a>(&'a self, path: &AttributePath) -> Option<Value<'a, Elements<'a>>> {
                 self.attribute(path)
             }

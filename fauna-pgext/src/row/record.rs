@@ -51,6 +51,20 @@ impl<'a> Row<'a> {
         Self { row, key_column: key_column.map_or("", Text::as_str) }
     }
 
+    /// A whole row, from elsewhere than a call's arguments.
+    ///
+    /// # Safety
+    /// `record` is a composite datum that lives for `'a`.
+    pub unsafe fn of_datum(record: pg_sys::Datum, key_column: &'a str) -> Self {
+        // SAFETY: as the caller says.
+        unsafe {
+            let tuple = Tuple::new(record);
+            let shape = ShapeInUse::new(tuple.row_type());
+            let tuple = tuple.with_columns(shape.column_count());
+            Self { row: Some((shape, tuple)), key_column }
+        }
+    }
+
     /// Whether there is a row.
     pub fn is_row(&self) -> bool {
         self.row.is_some()

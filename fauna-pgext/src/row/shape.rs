@@ -135,6 +135,11 @@ impl Shape {
 }
 
 impl ShapeInUse {
+    /// The shape of a row type, for one row.
+    pub fn new(row_type: RowType) -> Self {
+        Self { shape: Rc::new(Shape::new(row_type)), ends: RefCell::default() }
+    }
+
     /// A column's value; `None` if it is null.
     pub fn field<'a>(&'a self, tuple: &'a Tuple<'_>, index: usize) -> Option<Field<'a>> {
         let column = &self.shape.columns[index];
