@@ -91,7 +91,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION fauna.audience_sql(text, regclass, text) IS
-    'The WHERE predicate over a table''s columns that is true for the rows in an audience and false for all others, never null. SELECT fauna.audience_sql(''beta'', ''users'');';
+    'The WHERE predicate over a table''s columns that is true for exactly the rows in an audience. SELECT fauna.audience_sql(''beta'', ''users'');';
 
 CREATE FUNCTION fauna.audience_sql(document jsonb, relation regclass, key_column text DEFAULT 'id') RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE

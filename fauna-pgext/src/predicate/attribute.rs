@@ -56,7 +56,7 @@ impl Place<'_> {
                 let found = collection::jsonb(value, &self.path, condition);
                 return found.map_or_else(
                     || self.call(condition),
-                    |found| Sql::all([found, self.column.is_present()]),
+                    |found| Sql::strict(found, self.column.is_present()),
                 );
             }
             ("boolean", Class::Boolean) => return self.is_true_or_false(condition),
@@ -72,9 +72,12 @@ impl Place<'_> {
             _ => None,
         };
         match matches {
-            Some(matches) if condition.negate => Sql::all([matches.negated(), self.exists()]),
+            Some(matches) if condition.negate => {
+                let finite = number::is_finite(value, class);
+                Sql::strict(Sql::all([matches.negated(), finite]), self.column.is_present())
+            }
             // A number that matches is finite.
-            Some(matches) => Sql::all([matches, self.column.is_present()]),
+            Some(matches) => Sql::strict(matches, self.column.is_present()),
             None => self.call(condition),
         }
     }

@@ -62,7 +62,7 @@ pub unsafe fn predicate(
         let sql =
             Builder { relation: &relation, documents: &mut documents, depth: 0, visits: 0 }.subject(subject);
         if !documents.is_torn || attempt == MAX_ATTEMPTS {
-            return sql.map(|sql| sql.to_string());
+            return sql.map(|sql| sql.for_where().to_string());
         }
         attempt += 1;
     }

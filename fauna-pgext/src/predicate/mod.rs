@@ -7,8 +7,9 @@
 //!
 //! Four things are kept everywhere:
 //!
-//! * The predicate is true or false and never null, so that `NOT (…)` is everybody else. A column that may be null is
-//!   therefore also asked whether it is; with three conditions on a million rows that took 1 % of the time.
+//! * It is true in exactly the rows of the audience. In the others it is false, or null where a column is, as what one
+//!   writes by hand: saying `IS NOT NULL` of each column took up to a tenth more time, as PostgreSQL tests that first, and
+//!   has its estimates count nulls twice. Below a negation it is said, so that parts can be negated and combined at will.
 //! * It means the same whoever runs it: names and values are quoted, literals do not depend on `DateStyle`,
 //!   `TimeZone` or `standard_conforming_strings`, and operators are those of the server whatever schemas with operators of
 //!   their own come after `pg_catalog` in the `search_path` (an operator for exactly the types at hand is taken first,

@@ -1,17 +1,19 @@
-//! Conditions in SQL that are true or false and never null, and the writing of names and values.
+//! Conditions in SQL, and the writing of names and values.
 
 use std::ffi::{CStr, CString, c_char};
 use std::fmt;
 
 use pgrx::pg_sys;
 
-/// A condition. Every part is true or false in any row, so that parts can be negated and combined at will.
+/// A condition. Every part means true or false, so that parts can be negated and combined at will.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sql {
     Always,
     Never,
-    /// An expression that binds closer than `NOT`. It may be null only beside a part that is then false.
+    /// An expression that binds closer than `NOT`. It may be null only in a [`Sql::Strict`].
     Test(String),
+    /// The first of the two, which is null exactly where the second is false; and then the whole is false.
+    Strict(Box<Sql>, Box<Sql>),
     /// Whether an expression is not null.
     Present(String),
     Missing(String),
@@ -75,6 +77,37 @@ impl Sql {
         }
     }
 
+    /// `matches`, which is null where a value is not there, in rows where it is.
+    pub fn strict(matches: Self, is_present: Self) -> Self {
+        match (matches, is_present) {
+            (Self::Never, _) => Self::Never,
+            (Self::Always, is_present) => is_present,
+            (matches, Self::Always) => matches,
+            (matches, is_present) => Self::Strict(Box::new(matches), Box::new(is_present)),
+        }
+    }
+
+    /// For a `WHERE`, which takes null for false: true in the same rows, and without asking what a null answers anyway.
+    pub fn for_where(self) -> Self {
+        match self {
+            Self::Strict(matches, _) => *matches,
+            Self::All(parts) => Self::all(parts.into_iter().map(Self::for_where)),
+            Self::Any(parts) => Self::any(parts.into_iter().map(Self::for_where)),
+            other => other.without_null(),
+        }
+    }
+
+    /// True or false in every row.
+    fn without_null(self) -> Self {
+        match self {
+            Self::Strict(matches, is_present) => Self::all([*matches, *is_present]),
+            Self::Not(inner) => inner.without_null().negated(),
+            Self::All(parts) => Self::all(parts.into_iter().map(Self::without_null)),
+            Self::Any(parts) => Self::any(parts.into_iter().map(Self::without_null)),
+            other => other,
+        }
+    }
+
     pub fn negated_if(self, negate: bool) -> Self {
         if negate { self.negated() } else { self }
     }
@@ -96,6 +129,7 @@ impl fmt::Display for Sql {
             Self::Test(test) => f.write_str(test),
             Self::Present(expression) => write!(f, "{expression} IS NOT NULL"),
             Self::Missing(expression) => write!(f, "{expression} IS NULL"),
+            Self::Strict(matches, is_present) => write!(f, "({matches} AND {is_present})"),
             Self::Not(inner) => write!(f, "NOT {inner}"),
             Self::All(parts) => joined(f, parts, " AND "),
             Self::Any(parts) => joined(f, parts, " OR "),

@@ -52,15 +52,19 @@ async fn every_kind_of_relation_is_counted() {
             assert_eq!(count, expected, "{relation}");
         }
     }
-    // What another server promises is not taken for granted.
-    assert_eq!(
-        ask(&client, "SELECT fauna.audience_sql('adults', 'far')").await,
-        "(age >= 18 AND age IS NOT NULL)"
-    );
-    assert_eq!(
-        ask(&client, "SELECT fauna.audience_sql('adults', 'parent')").await,
-        "(age >= 18 AND age IS NOT NULL)"
-    );
+    // What another server promises is not taken for granted, nor what a parent's column says of its children.
+    let others = r#"'{"match": "all", "conditions": [{"operator": "in_audience", "values": ["adults"], "negate": true}]}'::jsonb"#;
+    for (relation, expected) in [
+        ("far", "NOT (age >= 18 AND age IS NOT NULL)"),
+        ("parent", "NOT (age >= 18 AND age IS NOT NULL)"),
+        ("parts", "NOT age >= 18"),
+        ("a_view", "NOT (age >= 18 AND age IS NOT NULL)"),
+    ] {
+        assert_eq!(
+            ask(&client, &format!("SELECT fauna.audience_sql({others}, '{relation}')")).await,
+            expected
+        );
+    }
 }
 
 #[tokio::test]

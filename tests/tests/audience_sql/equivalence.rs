@@ -1,4 +1,4 @@
-//! The predicate holds for exactly the rows that are in the audience, and is null for none.
+//! The predicate holds for exactly the rows that are in the audience.
 
 use fastrand::Rng;
 use serde_json::json;
@@ -10,7 +10,7 @@ use fauna_tests::answers::{ask, ask_all, database_with_flag, run};
 
 const ROWS: u32 = 100;
 
-/// The rows on which predicate and evaluation differ, by audience; and how many audiences have some rows and not others, and
+/// The rows on which predicate and evaluation differ, by audience, that of everybody else included; and how many audiences have some rows and not others, and
 /// how many are asked of the function in part.
 const COMPARISON: &str = "
     CREATE TABLE outcomes (key text, predicate text, members bigint, difference text);
@@ -22,9 +22,10 @@ const COMPARISON: &str = "
         FOREACH audience IN ARRAY keys LOOP
             sql := fauna.audience_sql(audience, 'people');
             EXECUTE format('INSERT INTO outcomes SELECT %1$L, %2$L, count(*) FILTER (WHERE is_in), string_agg(id::text, '', '')
-                FILTER (WHERE sql IS DISTINCT FROM is_in OR negated IS DISTINCT FROM NOT is_in)
-                FROM (SELECT p.id, fauna.in_audience_row(%1$L, p) AS is_in, %2$s AS sql, NOT %2$s AS negated FROM people AS p OFFSET 0) AS found',
-                audience, sql);
+                FILTER (WHERE is_in IS DISTINCT FROM (sql IS TRUE) OR is_in IS NOT DISTINCT FROM (others IS TRUE))
+                FROM (SELECT p.id, fauna.in_audience_row(%1$L, p) AS is_in, %2$s AS sql, %3$s AS others FROM people AS p OFFSET 0) AS found',
+                audience, sql, fauna.audience_sql(jsonb_build_object('match', 'any', 'conditions', jsonb_build_array(jsonb_build_object(
+                    'operator', 'in_audience', 'values', jsonb_build_array(audience), 'negate', true))), 'people'));
         END LOOP;
     END $$";
 

@@ -47,15 +47,15 @@ async fn predicates_are_what_one_would_write() {
         (r#""age", "type": "number", "operator": "gte", "values": [3e9]"#, "false"),
         (
             r#""signed_up", "type": "date", "operator": "lt", "values": ["2026-01-01T01:00:00+01:00"]"#,
-            "(signed_up < '2026-01-01 00:00:00+00' AND signed_up >= '0001-01-01 00:00:00+00' AND signed_up IS NOT NULL)",
+            "(signed_up < '2026-01-01 00:00:00+00' AND signed_up >= '0001-01-01 00:00:00+00')",
         ),
         (
             r#""email", "type": "string", "operator": "ends_with", "values": ["@example.com"]"#,
-            "(email::text LIKE '%@example.com' AND email IS NOT NULL)",
+            "email::text LIKE '%@example.com'",
         ),
         (
             r#""email", "type": "string", "operator": "matches", "values": ["^50%\\.$", "^a_"]"#,
-            r"((email::text = '50%.' OR email::text LIKE E'a\\_%') AND email IS NOT NULL)",
+            r"(email::text = '50%.' OR email::text LIKE E'a\\_%')",
         ),
         (
             r#""email", "type": "string", "operator": "matches", "values": ["[0-9]+@"]"#,
@@ -67,11 +67,11 @@ async fn predicates_are_what_one_would_write() {
         ),
         (
             r#""score", "type": "number", "operator": "gt", "values": [0.5]"#,
-            "(score > '0.5' AND score < 'Infinity' AND score IS NOT NULL)",
+            "(score > '0.5' AND score < 'Infinity')",
         ),
         (
             r#""balance", "type": "number", "operator": "gte", "values": [99.9]"#,
-            "(balance >= '99.9' AND balance < 'NaN' AND balance IS NOT NULL)",
+            "(balance >= '99.9' AND balance < 'NaN')",
         ),
         (
             r#""is_staff", "type": "boolean", "operator": "eq", "values": [true], "negate": true"#,
@@ -79,11 +79,11 @@ async fn predicates_are_what_one_would_write() {
         ),
         (
             r#""tags", "type": "string", "operator": "in", "values": ["a b", "x"]"#,
-            r#"(tags OPERATOR(pg_catalog.&&) '{"a b",x}' AND pg_catalog.array_ndims(tags) = 1 AND tags IS NOT NULL)"#,
+            r#"(tags OPERATOR(pg_catalog.&&) '{"a b",x}' AND pg_catalog.array_ndims(tags) = 1)"#,
         ),
         (
             r#""profile.plan", "type": "string", "operator": "eq", "values": ["pro"]"#,
-            r#"((profile @> '{"plan":"pro"}' OR profile @> '{"plan":["pro"]}') AND profile IS NOT NULL)"#,
+            r#"(profile @> '{"plan":"pro"}' OR profile @> '{"plan":["pro"]}')"#,
         ),
         (r#""email", "type": "string", "operator": "exists", "negate": true"#, "email IS NULL"),
         (r#""nowhere", "type": "string", "operator": "eq", "values": ["a"], "negate": true"#, "false"),
