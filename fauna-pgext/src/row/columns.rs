@@ -3,7 +3,8 @@
 //!
 //! The call is `function(key, key_column, names, relation, place, mark, VARIADIC columns)`. Relation and place say where
 //! the row is from which only some columns are passed; they are null if all are. Such a call can read any row of any
-//! table, so nobody but the planner may make it: the mark is a constant of the type `internal`, which SQL cannot write.
+//! table, so nobody but the planner may make it: the mark is a constant of the type `internal`, which SQL cannot write,
+//! with a modifier that no parameter of that type has (a client can declare one in the protocol, and bind it to null).
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -34,6 +35,9 @@ const NAMES: usize = 2;
 const RELATION: usize = 3;
 const PLACE: usize = 4;
 const MARK: usize = 5;
+
+/// The type modifier of the mark.
+pub const MARK_MODIFIER: i32 = 0x6661_756e;
 
 type Arguments = [pg_sys::NullableDatum];
 
@@ -203,7 +207,10 @@ unsafe fn is_of_planner(function: *mut pg_sys::FmgrInfo) -> bool {
         let call = read::<pg_sys::FuncExpr>((*function).fn_expr);
         let mark = nodes(call.args).get(MARK).copied();
         mark.is_some_and(|mark| {
-            (*mark).type_ == NodeTag::T_Const && read::<pg_sys::Const>(mark).consttype == pg_sys::INTERNALOID
+            (*mark).type_ == NodeTag::T_Const && {
+                let mark = read::<pg_sys::Const>(mark);
+                (mark.consttype, mark.consttypmod) == (pg_sys::INTERNALOID, MARK_MODIFIER)
+            }
         })
     }
 }

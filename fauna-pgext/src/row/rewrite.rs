@@ -23,7 +23,7 @@ use pgrx::pg_sys::NodeTag;
 use pgrx::prelude::*;
 use pgrx::{Internal, PgTupleDesc, pg_sys};
 
-use super::columns::FIXED_ARGUMENTS;
+use super::columns::{FIXED_ARGUMENTS, MARK_MODIFIER};
 use super::keyed::Keyed;
 use super::missing::names_of;
 use super::nodes::{nodes, read};
@@ -67,10 +67,10 @@ unsafe fn rewrite(request: &pg_sys::SupportRequestSimplify) -> Option<*mut pg_sy
             return None;
         }
         let (relation, place) = match parts.whereabouts {
-            Some((relation, place)) => (constant(pg_sys::REGCLASSOID, 4, Some(relation.into())), place),
-            None => (constant(pg_sys::REGCLASSOID, 4, None), constant(pg_sys::TIDOID, 6, None)),
+            Some((relation, place)) => (constant(pg_sys::REGCLASSOID, -1, 4, Some(relation.into())), place),
+            None => (constant(pg_sys::REGCLASSOID, -1, 4, None), constant(pg_sys::TIDOID, -1, 6, None)),
         };
-        let mark = constant(pg_sys::INTERNALOID, 8, None);
+        let mark = constant(pg_sys::INTERNALOID, MARK_MODIFIER, 8, None);
         let fixed: [_; FIXED_ARGUMENTS] = [key, key_column, names(&parts.columns), relation, place, mark];
         let mut arguments = std::ptr::null_mut();
         for argument in fixed.into_iter().chain(parts.columns.iter().map(|column| column.1)) {
@@ -323,17 +323,22 @@ fn may_execute(function: pg_sys::Oid) -> bool {
 /// The columns' names as a constant of type `text[]`.
 fn names(columns: &[Column]) -> *mut pg_sys::Node {
     let names: Vec<_> = columns.iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
-    constant(pg_sys::TEXTARRAYOID, -1, names.into_datum())
+    constant(pg_sys::TEXTARRAYOID, -1, -1, names.into_datum())
 }
 
-/// A constant of a type without modifier, in the planner's memory.
-fn constant(type_id: pg_sys::Oid, length: i32, value: Option<pg_sys::Datum>) -> *mut pg_sys::Node {
+/// A constant of a type, in the planner's memory.
+fn constant(
+    type_id: pg_sys::Oid,
+    modifier: i32,
+    length: i32,
+    value: Option<pg_sys::Datum>,
+) -> *mut pg_sys::Node {
     // SAFETY: the callers pass a value of that type, and the type's length.
     unsafe {
         let is_by_value = [pg_sys::REGCLASSOID, pg_sys::INTERNALOID].contains(&type_id);
         let collation = pg_sys::get_typcollation(type_id);
         let datum = value.unwrap_or(pg_sys::Datum::null());
-        pg_sys::makeConst(type_id, -1, collation, length, datum, value.is_none(), is_by_value).cast()
+        pg_sys::makeConst(type_id, modifier, collation, length, datum, value.is_none(), is_by_value).cast()
     }
 }
 

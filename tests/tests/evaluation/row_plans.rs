@@ -1,8 +1,14 @@
 //! The planner takes a row apart into its columns where that is the same, and nowhere else.
 
+use std::error::Error;
+
 use tokio_postgres::Client;
+use tokio_postgres::types::{IsNull, ToSql, Type};
 
 use super::answers::{ask, ask_all, database_with_flag, refusal, run};
+
+/// By what a call shows that the planner made it.
+const MARK: &str = "NULL::internal(1717663086)";
 
 /// The tables `users` and `orders`, the audience `pro` and the flag `on`.
 async fn client_with_tables() -> Client {
@@ -136,11 +142,12 @@ async fn of_a_wide_row_only_what_is_asked_for_is_passed() {
         run(&client, "INSERT INTO wide (plan) VALUES ('pro'), ('free')").await;
         let constant = "SELECT count(*) FROM wide w WHERE fauna.in_audience_row('pro', w, 'c1')";
         let of_constant = plan(&client, constant).await;
-        assert!(of_constant.contains("NULL::internal, w.plan)"), "{columns}: {of_constant}");
+        assert!(of_constant.contains(&format!("{MARK}, w.plan)")), "{columns}: {of_constant}");
         assert_eq!(ask(&client, constant).await, "1", "{columns}");
         let variable = "SELECT count(*) FROM wide w WHERE fauna.in_audience_row((SELECT 'pro'), w, 'c1')";
         let of_variable = plan(&client, variable).await;
-        assert_eq!(of_variable.contains("NULL::internal, w.c1, w.c2,"), all_fit, "{columns}: {of_variable}");
+        let passes_all = of_variable.contains(&format!("{MARK}, w.c1, w.c2,"));
+        assert_eq!(passes_all, all_fit, "{columns}: {of_variable}");
         assert_eq!(ask(&client, variable).await, "1", "{columns}");
     }
     run(&client, "CREATE TABLE empty (); INSERT INTO empty DEFAULT VALUES").await;
@@ -329,6 +336,42 @@ async fn only_the_planner_can_call_what_reads_a_row_by_its_place() {
                 assert!(refused.starts_with(code), "{sql}: {refused}");
             }
         }
+    }
+}
+
+/// Null, of whatever type a parameter has.
+#[derive(Debug)]
+struct Null;
+
+impl ToSql for Null {
+    fn to_sql(&self, _: &Type, _: &mut bytes::BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        Ok(IsNull::Yes)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}
+
+#[tokio::test]
+async fn a_parameter_declared_as_internal_does_not_pass_for_the_planners_mark() {
+    let client = client_with_tables().await;
+    for function in ["enabled_columns", "in_audience_columns"] {
+        let sql = format!("SELECT fauna.{function}('pro', 'id', '{{}}', 'users', '(0,1)', $1, 'pro'::text)");
+        let refused = match client.prepare_typed(&sql, &[Type::INTERNAL]).await {
+            Ok(statement) => client.query(&statement, &[&Null]).await.map(|rows| rows.len()),
+            Err(error) => Err(error),
+        };
+        let refused = refused.expect_err(&sql);
+        let refused = refused.as_db_error().expect("an error of the server");
+        // Newer minor versions of PostgreSQL refuse it before it gets here.
+        let words = [
+            "this function is for the planner only",
+            "functions accepting type \"internal\" cannot be called explicitly",
+        ];
+        assert!(words.contains(&refused.message()), "{refused}");
     }
 }
 
