@@ -35,4 +35,7 @@ pub extern "C-unwind" fn _PG_init() {
     settings::define();
     invalidation::register();
     row::register();
+    fauna_core::pause_with(|| {
+        check_for_interrupts!();
+    });
 }

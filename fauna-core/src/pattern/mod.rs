@@ -10,12 +10,15 @@
 
 mod class;
 mod grammar;
+mod long;
 
 use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};
 
+use self::long::Long;
 use crate::document::DocumentError;
+use crate::pause::{self, PIECE};
 
 /// Bytes of the compiled program at most; the grammar's limits keep patterns well below.
 const SIZE_LIMIT: usize = 32 << 20;
@@ -27,6 +30,7 @@ pub(crate) struct Pattern {
     translated: Box<str>,
     ignore_case: bool,
     regex: OnceLock<Result<Regex, DocumentError>>,
+    long: OnceLock<Result<Long, DocumentError>>,
 }
 
 /// What in a pattern is not supported, and where.
@@ -41,7 +45,7 @@ pub(crate) struct PatternError {
 impl Pattern {
     pub(crate) fn try_new(pattern: &str, ignore_case: bool) -> Result<Self, PatternError> {
         let translated = grammar::translate(pattern)?.into_boxed_str();
-        Ok(Self { translated, ignore_case, regex: OnceLock::new() })
+        Ok(Self { translated, ignore_case, regex: OnceLock::new(), long: OnceLock::new() })
     }
 
     /// Whether the pattern matches anywhere in `text`.
@@ -49,7 +53,17 @@ impl Pattern {
     /// # Errors
     /// When the pattern does not compile after all; its first use finds out.
     pub(crate) fn is_match(&self, text: &str) -> Result<bool, &DocumentError> {
+        if text.len() > PIECE
+            && let Some(is_match) = self.long()?.is_match(text)
+        {
+            return Ok(is_match);
+        }
+        pause::work(text.len());
         self.regex.get_or_init(|| self.compile()).as_ref().map(|regex| regex.is_match(text))
+    }
+
+    fn long(&self) -> Result<&Long, &DocumentError> {
+        self.long.get_or_init(|| Long::compile(&self.translated, self.ignore_case)).as_ref()
     }
 
     fn compile(&self) -> Result<Regex, DocumentError> {
