@@ -2,8 +2,9 @@
 
 use fauna_tests::Database;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
-use super::answers::{ask, database_with_flag, refusal, run};
+use super::answers::{ask, ask_all, database_with_flag, refusal, run};
 
 /// A database whose flag `x` is on for the audience `gold`: plan = gold.
 async fn database_with_audience() -> Database<'static> {
@@ -23,16 +24,20 @@ async fn database_with_audience() -> Database<'static> {
 async fn answers(client: &Client, context: &str) -> String {
     let sql = format!(
         "SELECT concat_ws(' ', fauna.enabled('x', c), fauna.in_audience('gold', c), fauna.variant('x', c),
-            fauna.value('x', c, '\"fallback\"'), fauna.bool_value('x', c, NULL), (fauna.evaluate('x', c)).reason,
-            (SELECT string_agg(reason, ' ') FROM fauna.evaluate_all(c)))
+            fauna.value('x', c, '\"fallback\"'), fauna.bool_value('x', c, NULL), fauna.text_value('x', c, '?'),
+            fauna.int_value('x', c, 7), fauna.float_value('x', c, 0.5), (fauna.evaluate('x', c)).reason,
+            (fauna.evaluate('x', c, 'infinity')).reason, (fauna.evaluate('x', c, '-infinity')).reason,
+            (SELECT string_agg(reason, ' ') FROM fauna.evaluate_all(c)),
+            (SELECT outcome FROM fauna.explain('x', c) ORDER BY step DESC LIMIT 1))
         FROM (SELECT {context} AS c OFFSET 0) AS contexts"
     );
     ask(client, &sql).await
 }
 
-const MEMBER: &str = "t t on true t TARGETING_MATCH TARGETING_MATCH";
-const OUTSIDER: &str = "f f off false f DEFAULT DEFAULT";
-const INVALID: &str = "f f \"fallback\" ERROR ERROR";
+const MEMBER: &str =
+    "t t on true t ? 7 0.5 TARGETING_MATCH TARGETING_MATCH TARGETING_MATCH TARGETING_MATCH TARGETING_MATCH";
+const OUTSIDER: &str = "f f off false f ? 7 0.5 DEFAULT DEFAULT DEFAULT DEFAULT DEFAULT";
+const INVALID: &str = "f f \"fallback\" ? 7 0.5 ERROR ERROR ERROR ERROR ERROR";
 
 #[tokio::test]
 async fn a_context_that_is_no_object_is_an_error_in_the_answer() {
@@ -69,6 +74,14 @@ async fn strange_objects_are_contexts_like_any_other() {
         "(repeat('{\"plan\":', 2000) || '1' || repeat('}', 2000))::jsonb",
         "jsonb_build_object('plan', (repeat('[', 2000) || repeat(']', 2000))::jsonb)",
         "(SELECT jsonb_object_agg('key' || n, n) FROM generate_series(1, 20000) AS n)",
+        "jsonb_build_object(repeat('plan', 1 << 18), 'gold', '', 'gold', 'pla', 'gold')",
+        "'{\"plan.\": \"gold\", \".plan\": \"gold\", \".\": \"gold\", \"plan.plan\": \"gold\", \"a.plan\": {\"plan\": \"gold\"}}'::jsonb",
+        "'{\"plan\": \"gold\", \"plan\": \"iron\"}'::jsonb",
+        "('{\"plan\": 1' || repeat('0', 10000) || ', \"targetingKey\": -0.' || repeat('3', 10000) || '}')::jsonb",
+        "jsonb_build_object('plan', 10::numeric ^ 100000, 'targetingKey', 9.5::numeric ^ -10000)",
+        "'{\"plan\": \"\\u0001\\u001f\\u007f\\uffff\\ufffe\", \"\\u0001\": \"gold\"}'::jsonb",
+        "'{\"plan\": \"gold \", \"Plan\": \"gold\", \"plan \": \"gold\"}'::jsonb",
+        "jsonb_build_object('plan', (SELECT jsonb_agg(jsonb_build_object('plan', 'gold')) FROM generate_series(1, 20000)))",
     ];
     for context in outsiders {
         assert_eq!(answers(&client, context).await, OUTSIDER, "{context}");
@@ -76,6 +89,10 @@ async fn strange_objects_are_contexts_like_any_other() {
     let members = [
         "'{\"plan\": \"gold\", \"targetingKey\": \"\\u00e9\\ud83d\\ude00\"}'::jsonb",
         "'{\"plan\": [1, null, \"gold\"]}'::jsonb",
+        "'{\"plan\": \"iron\", \"plan\": \"gold\"}'::jsonb",
+        "'{\"plan\": \"\\u0067old\"}'::jsonb",
+        "jsonb_build_object('plan', 'gold', repeat('k', 1 << 20), repeat('v', 1 << 20))",
+        "jsonb_build_object('plan', 'gold', 'targetingKey', 10::numeric ^ 100000, 'deep', (repeat('[', 2000) || repeat(']', 2000))::jsonb)",
         "jsonb_build_object('plan', 'gold', 'rest', repeat('x', 1 << 20))",
         "(SELECT jsonb_object_agg('key' || n, n) || '{\"plan\": \"gold\"}' FROM generate_series(1, 20000) AS n)",
         "(SELECT jsonb_build_object('plan', jsonb_agg(n) || '[\"gold\"]') FROM generate_series(1, 20000) AS n)",
@@ -86,16 +103,46 @@ async fn strange_objects_are_contexts_like_any_other() {
 }
 
 #[tokio::test]
+async fn a_context_nests_as_deeply_as_postgresql_takes_it() {
+    let client = database_with_audience().await.connect().await;
+    let mut deepest = 0;
+    for depth in [100, 1000, 2000, 4000, 8000, 10_000, 20_000, 100_000] {
+        for (inner, expected) in
+            [("1", OUTSIDER), ("\"gold\"", OUTSIDER), ("1}, \"plan\": {\"b\": \"gold\"", OUTSIDER)]
+        {
+            let nested =
+                format!("(repeat('{{\"a\":', {depth}) || '{inner}' || repeat('}}', {depth}))::jsonb");
+            if let Err(error) = client.simple_query(&format!("SELECT {nested}")).await {
+                assert_eq!(error.code().map(SqlState::code), Some("54001"), "{depth}: {error}");
+                continue;
+            }
+            deepest = depth;
+            assert_eq!(answers(&client, &nested).await, expected, "{depth}");
+            let member =
+                format!("jsonb_build_object('a', {nested}, 'plan', jsonb_build_array({nested}, 'gold'))");
+            assert_eq!(answers(&client, &member).await, MEMBER, "{depth}");
+        }
+    }
+    assert!(deepest >= 2000, "{deepest}");
+}
+
+#[tokio::test]
 async fn a_context_reads_the_same_however_the_table_stores_it() {
     let client = database_with_audience().await.connect().await;
     // Plain and short values lie in the row, long ones are compressed, moved out of line, or both.
     run(&client, "CREATE TABLE users (id int, c jsonb)").await;
-    for storage in ["PLAIN", "MAIN", "EXTENDED", "EXTERNAL"] {
+    let methods = "SELECT unnest(enumvals) FROM pg_settings WHERE name = 'default_toast_compression'";
+    let methods = ask_all(&client, methods).await;
+    assert!(methods.contains(&"pglz".to_owned()), "{methods:?}");
+    let kinds = ["PLAIN", "MAIN", "EXTENDED", "EXTERNAL"];
+    for (storage, method) in
+        kinds.iter().flat_map(|storage| methods.iter().map(move |method| (*storage, method)))
+    {
         let size = if storage == "PLAIN" { 1000 } else { 100_000 };
         run(
             &client,
             &format!(
-                "TRUNCATE users; ALTER TABLE users ALTER c SET STORAGE {storage};
+                "TRUNCATE users; ALTER TABLE users ALTER c SET STORAGE {storage}, ALTER c SET COMPRESSION {method};
                 INSERT INTO users SELECT n, jsonb_build_object('plan', 'gold', 'n', n) || CASE n % 3
                     WHEN 0 THEN '{{}}' WHEN 1 THEN jsonb_build_object('a', repeat('x', {size}))
                     ELSE jsonb_build_object('z', (SELECT string_agg(md5(m::text), '') FROM generate_series(1, {size} / 40) m))
@@ -104,8 +151,13 @@ async fn a_context_reads_the_same_however_the_table_stores_it() {
         )
         .await;
         let members =
-            "SELECT count(*) FROM users WHERE fauna.enabled('x', c) AND fauna.in_audience('gold', c)";
-        assert_eq!(ask(&client, members).await, "30", "{storage}");
+            "SELECT count(*) FROM users WHERE fauna.enabled('x', c) AND fauna.in_audience('gold', c)
+            AND (SELECT bool_or(outcome = 'holds' AND actual = '\"gold\"') FROM fauna.explain('x', c))
+            AND (SELECT bool_and(variant = 'on') FROM fauna.evaluate_all(c))";
+        assert_eq!(ask(&client, members).await, "30", "{storage} {method}");
+        let stored = if storage == "EXTENDED" || storage == "MAIN" { method.as_str() } else { "NULL" };
+        let methods = "SELECT coalesce(max(pg_column_compression(c)), 'NULL') FROM users";
+        assert_eq!(ask(&client, methods).await, stored, "{storage} {method}");
     }
 }
 

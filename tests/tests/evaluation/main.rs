@@ -2,6 +2,7 @@
 // What asks for the tests stops them, loudly, as they do themselves.
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod cancellation;
 mod conformance;
 mod contexts;
 mod declarations;
@@ -14,6 +15,7 @@ mod row_sources;
 mod rows;
 mod sessions;
 mod settings;
+mod strange_rows;
 mod transactions;
 mod values;
 

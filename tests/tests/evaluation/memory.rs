@@ -3,14 +3,19 @@
 use std::fs;
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use super::answers::{ask, database_with_flag, run};
 
 /// The memory that a session's backend holds and shares with nobody, in kilobytes.
 async fn private_memory(client: &Client) -> i64 {
+    memory(client, "RssAnon:").await
+}
+
+async fn memory(client: &Client, kind: &str) -> i64 {
     let pid = ask(client, "SELECT pg_backend_pid()").await;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the backend's status");
-    let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("its anonymous memory");
+    let line = status.lines().find(|line| line.starts_with(kind)).expect("the kind of memory");
     line.split_whitespace().nth(1).expect("a number").parse().expect("kilobytes")
 }
 
@@ -43,6 +48,61 @@ async fn memory_is_flat_over_millions_of_evaluations() {
             AND fauna.value('x', c, 'null') IS NOT NULL AND (fauna.evaluate('x', c)).flag = 'x' AND NOT fauna.in_audience('gold', c)";
     let growth = growth(&client, calls).await;
     assert!(growth < 1024, "{growth} kB in 1.5 million calls");
+}
+
+#[tokio::test]
+async fn a_scan_of_large_contexts_holds_one_at_a_time() {
+    let client = database_with_flag().await.connect().await;
+    run(&client, "SELECT fauna.enable('x'), fauna.create_attribute('plan'), fauna.create_audience('gold')")
+        .await;
+    run(
+        &client,
+        "SELECT fauna.add_condition('gold', 'plan', 'matches', '{^g.*d$}'), fauna.target('x', 'gold', 'off')",
+    )
+    .await;
+    // Compressed to 24 kB each, and 2 MB when they are read.
+    run(
+        &client,
+        "CREATE TABLE contexts AS SELECT jsonb_build_object('targetingKey', n, 'plan', repeat('silver', 1 << 17), 'more',
+            repeat('x', 1 << 20)) AS c FROM generate_series(1, 60) AS n",
+    )
+    .await;
+    let scan = "SELECT count(*) FROM contexts AS u WHERE fauna.enabled('x', c) AND fauna.variant('x', c) IS NOT NULL
+        AND (fauna.evaluate('x', c)).flag = 'x' AND NOT fauna.in_audience('gold', c) AND fauna.enabled_row('x', u)
+        AND (SELECT count(*) FROM fauna.evaluate_all(c)) = 1 AND (SELECT count(*) FROM fauna.explain('x', c)) > 3";
+    assert_eq!(ask(&client, scan).await, "60");
+    let most = memory(&client, "VmHWM:").await;
+    assert!(most < 200_000, "{most} kB for 120 MB of contexts, each read seven times");
+    let growth = growth(&client, scan).await;
+    assert!(growth < 4096, "{growth} kB in 300 contexts of 2 MB");
+}
+
+#[tokio::test]
+async fn memory_is_flat_over_evaluations_that_are_cancelled() {
+    let client = database_with_flag().await.connect().await;
+    run(&client, "SELECT fauna.create_attribute('plan'), fauna.create_audience('slow')").await;
+    run(&client, "SELECT fauna.add_condition('slow', 'plan', 'matches', ARRAY['[01]*1[01]{990}x'])").await;
+    run(
+        &client,
+        "CREATE TABLE contexts AS SELECT jsonb_build_object('plan',
+        translate(string_agg(md5(n::text), ''), '23456789abcdef', '01010101010101')) AS c FROM generate_series(1, 1 << 18) AS n",
+    )
+    .await;
+    let cancelled = async || {
+        for _ in 0..10 {
+            let error = client.batch_execute("SELECT fauna.in_audience('slow', c) FROM contexts").await;
+            let error = error.expect_err("an evaluation of minutes");
+            assert_eq!(error.code().map(SqlState::code), Some("57014"), "{error}");
+        }
+    };
+    run(&client, "SET statement_timeout = '60ms'").await;
+    cancelled().await;
+    let before = private_memory(&client).await;
+    for _ in 0..4 {
+        cancelled().await;
+    }
+    let growth = private_memory(&client).await - before;
+    assert!(growth < 4096, "{growth} kB in 40 cancelled evaluations");
 }
 
 #[tokio::test]
