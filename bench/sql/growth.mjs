@@ -48,7 +48,9 @@ export async function measureChange(databases, rounds) {
 }
 
 export function printChange(databases, change, changes) {
-  say(`After another session's change: the next evaluation, and the change itself, in microseconds (${changes} changes each)`);
+  say(
+    `After another session's change: the next evaluation, and the change itself, in microseconds (${changes} changes each)`,
+  );
   say();
   table(
     ['flags', 'unchanged', 'had used one', 'had used all', 'UPDATE + COMMIT'],

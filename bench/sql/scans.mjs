@@ -55,9 +55,11 @@ async function linesOf(db, { key, percent, overJsonb, overColumns, exact }, user
     rowEmpty: lineOf('bench.users u', `bench.empty_row('${key}', u)`, users),
   };
   if (percent) return { ...lines, exact: lineOf('bench.users', exact, users) };
-  if (!(await db.value("SELECT to_regproc('fauna.audience_sql') IS NOT NULL"))) return lines;
-  const predicate = await db.value(`SELECT fauna.audience_sql('${key}', 'bench.users')`);
-  const counted = { rows: users, sql: `SELECT fauna.count_audience('${key}', 'bench.users') AS count` };
+  const predicate = await db.value(`SELECT fauna.audience_sql(audience => '${key}', relation => 'bench.users')`);
+  const counted = {
+    rows: users,
+    sql: `SELECT fauna.count_audience(audience => '${key}', relation => 'bench.users') AS count`,
+  };
   return { ...lines, predicate: lineOf('bench.users', predicate, users), counted };
 }
 
