@@ -101,18 +101,32 @@ impl<'a> Container<'a> {
     }
 
     /// Finds a member by walking: past the keys, and from the key on to its value, which stands as
-    /// far behind it as there are keys. One pass, in which every offset is the sum of what it passes.
+    /// far behind it as there are keys. So few entries all have lengths (the first has an end, which
+    /// is the same), and every offset is the sum of what it passes.
     fn walk_to(self, key: &[u8]) -> Option<Node<'a>> {
-        let mut nodes = self.nodes(0, 2 * self.count());
-        loop {
-            let (_, start, end) = nodes.next_entry()?;
-            if nodes.index > self.count() || end - start > key.len() {
+        let count = self.count();
+        let (entries, data) = self.bytes.get(4..)?.split_at_checked(8 * count)?;
+        let entries = entries.as_chunks().0;
+        let mut start = 0;
+        for (index, entry) in entries.get(..count)?.iter().enumerate() {
+            let length = length_of(*entry);
+            if length > key.len() {
                 return None;
             }
-            if end - start == key.len() && nodes.data.get(start..end)? == key {
-                return nodes.nth(self.count() - 1);
+            if length == key.len() {
+                let name = data.get(start..start + length)?;
+                // Most are told apart by a byte, which takes no call.
+                if name.first() == key.first() && name == key {
+                    let passed: usize =
+                        entries.get(index..index + count)?.iter().copied().map(length_of).sum();
+                    let value = entries.get(index + count)?;
+                    let kind = u32::from_ne_bytes(*value) & TYPE;
+                    return node(data, kind, start + passed, start + passed + length_of(*value));
+                }
             }
+            start += length;
         }
+        None
     }
 
     fn position(self, key: &[u8]) -> Option<usize> {
@@ -184,19 +198,25 @@ impl<'a> Nodes<'a> {
         let (_, start, end) = self.next_entry()?;
         self.data.get(start..end)
     }
+}
 
-    fn node(&self, kind: u32, start: usize, end: usize) -> Option<Node<'a>> {
-        // Numbers and containers begin at a multiple of four.
-        let aligned = start.next_multiple_of(4);
-        Some(match kind {
-            STRING => std::str::from_utf8(self.data.get(start..end)?).map_or(Node::Null, Node::String),
-            NUMERIC => Node::Number(Numeric::new(self.data.get(aligned..end)?)),
-            TRUE => Node::Bool(true),
-            FALSE => Node::Bool(false),
-            CONTAINER => Node::Container(Container::new(self.data.get(aligned..end)?)),
-            _ => Node::Null,
-        })
-    }
+/// The length of an entry's data, if the entry holds that and no end.
+fn length_of(entry: [u8; 4]) -> usize {
+    (u32::from_ne_bytes(entry) & LENGTH_OR_END) as usize
+}
+
+/// What stands at a place of a container's data.
+fn node(data: &[u8], kind: u32, start: usize, end: usize) -> Option<Node<'_>> {
+    // Numbers and containers begin at a multiple of four.
+    let aligned = start.next_multiple_of(4);
+    Some(match kind {
+        STRING => std::str::from_utf8(data.get(start..end)?).map_or(Node::Null, Node::String),
+        NUMERIC => Node::Number(Numeric::new(data.get(aligned..end)?)),
+        TRUE => Node::Bool(true),
+        FALSE => Node::Bool(false),
+        CONTAINER => Node::Container(Container::new(data.get(aligned..end)?)),
+        _ => Node::Null,
+    })
 }
 
 impl<'a> Iterator for Nodes<'a> {
@@ -204,7 +224,7 @@ impl<'a> Iterator for Nodes<'a> {
 
     fn next(&mut self) -> Option<Node<'a>> {
         let (kind, start, end) = self.next_entry()?;
-        self.node(kind, start, end)
+        node(self.data, kind, start, end)
     }
 
     fn nth(&mut self, count: usize) -> Option<Node<'a>> {
