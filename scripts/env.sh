@@ -43,9 +43,9 @@ as_root() {
 # Writes a new random password to a file that only its owner may read.
 new_password() { (umask 077 && head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$1"); }
 
-# Builds everything and says, in the variables that the suites read, where it is.
-build_for_tests() {
-  "$root/scripts/build"
+# Builds everything, the extension for the majors named, and says in the variables that the suites read where it is.
+build_for_tests() { # build_for_tests [<major>…]
+  "$root/scripts/build" "$@"
   cargo build --quiet --release --locked --manifest-path "$root/Cargo.toml" -p fauna-differential
   FAUNA_E2E_PG_BINDIR=$(cat "$(server_dir)/bindir")
   FAUNA_E2E_BRIDGE=$(server_dir)/bin/fauna-bridge
@@ -68,12 +68,18 @@ server_dir() {
   fi
 }
 
-# The major version of PostgreSQL to use: FAUNA_PG_MAJOR, else the first of 15 to 18 that is installed
-# with its headers.
+# The majors of PostgreSQL that Fauna supports.
+supported_majors=(15 16 17 18)
+
+# The major to use where one will do: FAUNA_PG_MAJOR, else the first that Debian's packages have put here.
 pg_major() {
   local major
-  for major in ${FAUNA_PG_MAJOR:-15 16 17 18}; do
-    if [ -x "$(pg_config_of "$major")" ] && [ -f "$("$(pg_config_of "$major")" --includedir-server)/postgres.h" ]; then
+  if [ -n "${FAUNA_PG_MAJOR:-}" ]; then
+    pg_config_of "$FAUNA_PG_MAJOR" >/dev/null && echo "$FAUNA_PG_MAJOR"
+    return
+  fi
+  for major in "${supported_majors[@]}"; do
+    if has_headers "/usr/lib/postgresql/$major/bin/pg_config"; then
       echo "$major"
       return
     fi
@@ -81,4 +87,16 @@ pg_major() {
   return 1
 }
 
-pg_config_of() { echo "/usr/lib/postgresql/$1/bin/pg_config"; }
+# The pg_config of a major whose server and headers are here: Debian's, or what scripts/wheel has unpacked.
+pg_config_of() {
+  local candidate
+  for candidate in "/usr/lib/postgresql/$1/bin/pg_config" "$cache/postgresql/$1/bin/pg_config"; do
+    if has_headers "$candidate"; then
+      echo "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+
+has_headers() { [ -x "$1" ] && [ -f "$("$1" --includedir-server)/postgres.h" ]; }

@@ -113,6 +113,15 @@ pub async fn connect(conninfo: &str) -> Client {
     client
 }
 
+/// Makes the collation `ignoring_case`, which is not deterministic. A server built without ICU has none that is, so there
+/// an ordinary one is declared to be: text is then compared as such collations are, though no two spellings are equal.
+pub const IGNORING_CASE: &str = "DO $$ BEGIN
+    CREATE COLLATION ignoring_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+EXCEPTION WHEN feature_not_supported THEN
+    CREATE COLLATION ignoring_case (provider = libc, locale = 'C.UTF-8');
+    UPDATE pg_collation SET collisdeterministic = false WHERE collname = 'ignoring_case';
+END $$;";
+
 /// A session that has listened since it was made.
 pub struct Listener {
     client: Client,

@@ -23,7 +23,7 @@ mod wait;
 
 pub use bridge::{Bridge, BridgeOptions};
 pub use cluster::{Cluster, cluster};
-pub use database::{Database, Listener, database, error_of};
+pub use database::{Database, IGNORING_CASE, Listener, database, error_of};
 pub use pooler::Pooler;
 pub use wait::{DEADLINE, eventually};
 

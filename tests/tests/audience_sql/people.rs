@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use tokio_postgres::Client;
 
+use fauna_tests::IGNORING_CASE;
 use fauna_tests::answers::{ask, run};
 
 /// Name and type of a column, and an array of its values.
@@ -125,7 +126,6 @@ pub const PATHS: &[&str] = &[
 ];
 
 const TYPES: &str = "CREATE EXTENSION citext;
-    CREATE COLLATION ignoring_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
     CREATE TYPE mood AS ENUM ('happy', 'sad', 'Happy', '1.2.3', 'a_b');
     CREATE TYPE place AS (x int, y int);
     CREATE DOMAIN word AS text; CREATE DOMAIN code AS char(4); CREATE DOMAIN whole AS int; CREATE DOMAIN price AS numeric(8, 2);
@@ -134,6 +134,7 @@ const TYPES: &str = "CREATE EXTENSION citext;
 
 /// The table `people` of random rows.
 pub async fn create_people(client: &Client, rows: u32) {
+    run(client, IGNORING_CASE).await;
     run(client, TYPES).await;
     let (mut definitions, mut values) = (String::from("id bigint NOT NULL"), String::from("n"));
     for (name, kind, choice) in COLUMNS {
