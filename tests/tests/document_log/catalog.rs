@@ -132,12 +132,14 @@ async fn every_table_column_type_and_function_has_a_comment() {
 }
 
 #[tokio::test]
-async fn every_function_in_sql_pins_its_search_path() {
+async fn every_function_in_sql_but_the_counting_ones_pins_its_search_path() {
     let loose = names(
         "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
          WHERE p.pronamespace = 'fauna'::regnamespace AND l.lanname <> 'c'
            AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)",
     )
     .await;
-    assert_eq!(loose, BTreeSet::new());
+    // 52_predicate.sql says why the caller's path is theirs.
+    let counting = ["jsonb", "text"].map(|given| format!("fauna.count_audience({given},regclass,text)"));
+    assert_eq!(loose, BTreeSet::from(counting));
 }
