@@ -9,6 +9,11 @@
 //! moment before its invalidation arrives. A flag of the old and an audience of the new one could
 //! then make an error that never was, so every load compares the configuration it has read from,
 //! and the evaluation starts over with a new cache if it is another.
+//!
+//! A cache that is larger than the setting `fauna.cache_limit` is dropped whole where the next statement begins: nothing
+//! can be taken out of what evaluations borrow from, and a statement that uses more than the limit would otherwise
+//! compile the same flags again at every row. One that grows beyond several times the limit does not get to the
+//! statement's end; it is dropped before the next evaluation, unless a single one has made it so large.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -18,16 +23,17 @@ use fauna_core::{Audience, Flag, Source};
 use rustc_hash::FxBuildHasher;
 
 use crate::catalog::Catalog;
+use crate::counts::{self, Counts, Tally};
 use crate::invalidation::{self, Due};
 use crate::jsonb::{Container, Node, to_json};
 use crate::load::{self, Document, Kind, Loaded, Tip};
-use crate::settings;
+use crate::{memory, settings};
 
-/// Documents that a cache may hold, in bytes of jsonb; their compiled form is a few times larger.
-const MAX_BYTES: usize = 64 << 20;
+/// Times the limit that a cache may grow to within a statement.
+const LIMITS_IN_A_STATEMENT: usize = 4;
 
-/// Keys remembered as unknown. Further ones are looked up every time.
-const MAX_UNKNOWN: usize = 4096;
+/// Keys remembered as those of nothing. Further ones are looked up every time.
+const MAX_ABSENT: usize = 4096;
 
 /// Environments between which a session can switch without compiling again.
 const MAX_ENVIRONMENTS: usize = 8;
@@ -42,6 +48,8 @@ thread_local! {
     static OTHERS: RefCell<Vec<Rc<Cache>>> = const { RefCell::new(Vec::new()) };
     /// The number of the cache that was begun last.
     static LAST_GENERATION: Cell<u64> = const { Cell::new(0) };
+    /// A cache has grown so large that it goes before the next evaluation.
+    static OVERGROWN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A map that only grows, so that what it holds can be borrowed while it does.
@@ -56,8 +64,10 @@ pub struct Cache {
     flags: Entries<CachedFlag>,
     audiences: Entries<Audience>,
     flag_keys: OnceCell<Box<[Box<str>]>>,
-    bytes: Cell<usize>,
-    unknown: Cell<usize>,
+    flag_tally: Tally,
+    audience_tally: Tally,
+    evaluations: Cell<u64>,
+    loads: Cell<u64>,
     is_torn: Cell<bool>,
 }
 
@@ -74,6 +84,7 @@ pub struct CachedFlag {
 pub fn with_cache<T>(evaluate: impl Fn(&Cache) -> T) -> T {
     for _ in 1..MAX_ATTEMPTS {
         let cache = current();
+        cache.evaluations.set(cache.evaluations.get() + 1);
         let result = evaluate(&cache);
         if !cache.is_torn.get() {
             return result;
@@ -84,14 +95,16 @@ pub fn with_cache<T>(evaluate: impl Fn(&Cache) -> T) -> T {
 
 fn current() -> Rc<Cache> {
     match invalidation::due() {
-        Due::Nothing => {}
-        Due::Drop => drop_all(),
+        Due::Drop if OVERGROWN.replace(false) => evict(),
+        Due::Drop => invalidate(),
+        Due::Measure if memory::held() > settings::cache_limit() => evict(),
+        Due::Nothing | Due::Measure => {}
         Due::Compare => {
             let current = CURRENT.with_borrow(Clone::clone);
             let is_dropped = current.is_none_or(|cache| cache.is_superseded());
             invalidation::settle(is_dropped);
             if is_dropped {
-                drop_all();
+                invalidate();
             }
         }
     }
@@ -107,9 +120,37 @@ fn current() -> Rc<Cache> {
     cache
 }
 
-fn drop_all() {
-    drop(CURRENT.take());
-    drop(OTHERS.take());
+fn invalidate() {
+    if drop_all() {
+        counts::add(Counts { invalidations: 1, ..Counts::default() });
+    }
+}
+
+#[cold]
+fn evict() {
+    if drop_all() {
+        counts::add(Counts { evictions: 1, ..Counts::default() });
+    }
+}
+
+/// Whether there was anything.
+fn drop_all() -> bool {
+    let dropped = (CURRENT.take(), OTHERS.take());
+    dropped.0.is_some() || !dropped.1.is_empty()
+}
+
+/// All caches of this backend, that of the present environment first; and what has happened here.
+pub fn report<T>(read: impl Fn(&Cache) -> T) -> (Vec<T>, Counts) {
+    let caches = CURRENT.with_borrow(Clone::clone).into_iter().chain(OTHERS.with_borrow(Clone::clone));
+    let caches: Vec<_> = caches.collect();
+    let counts = caches.iter().fold(counts::past(), |counts, cache| counts.plus(cache.counts()));
+    (caches.iter().map(|cache| read(cache)).collect(), counts)
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        counts::add(self.counts());
+    }
 }
 
 fn set_aside(cache: Option<Rc<Cache>>) {
@@ -140,8 +181,10 @@ impl Cache {
             flags: FrozenMap::default(),
             audiences: FrozenMap::default(),
             flag_keys: OnceCell::new(),
-            bytes: Cell::new(0),
-            unknown: Cell::new(0),
+            flag_tally: Tally::default(),
+            audience_tally: Tally::default(),
+            evaluations: Cell::new(0),
+            loads: Cell::new(0),
             is_torn: Cell::new(false),
         }
     }
@@ -163,6 +206,35 @@ impl Cache {
             None => self.accept(Loaded { tip: load::tip(&self.catalog, &self.environment), what: () }).1,
         };
         tip.map(|tip| tip.revision)
+    }
+
+    /// Its environment's key.
+    pub fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    /// The configuration that it is of, once something was loaded; none while the environment has no log.
+    pub fn tip(&self) -> Option<Tip> {
+        self.tip.get().copied().flatten()
+    }
+
+    /// How many flags it holds.
+    pub fn flag_count(&self) -> usize {
+        self.flag_tally.present.get()
+    }
+
+    /// How many audiences it holds.
+    pub fn audience_count(&self) -> usize {
+        self.audience_tally.present.get()
+    }
+
+    /// How many keys it holds that are of no flag or of no audience.
+    pub fn absent_count(&self) -> usize {
+        self.flag_tally.absent.get() + self.audience_tally.absent.get()
+    }
+
+    fn counts(&self) -> Counts {
+        Counts { evaluations: self.evaluations.get(), loads: self.loads.get(), ..Counts::default() }
     }
 
     /// Whether the statement's snapshot sees a newer configuration.
@@ -196,8 +268,9 @@ impl Cache {
         if key.len() > settings::MAX_KEY_LENGTH {
             return None;
         }
+        self.loads.set(self.loads.get() + 1);
         let (document, _) = self.accept(load::document(&self.catalog, &self.environment, kind, key));
-        if document.is_none() && self.unknown.replace(self.unknown.get() + 1) >= MAX_UNKNOWN {
+        if document.is_none() && self.absent_count() >= MAX_ABSENT {
             return None;
         }
         self.insert(entries, key.into(), document)
@@ -208,6 +281,7 @@ impl Cache {
         let (documents, _) = self.accept(load::documents(&self.catalog, &self.environment, kind));
         let load = |(key, document): (Box<str>, Document)| {
             if entries.get(&*key).is_none() {
+                self.loads.set(self.loads.get() + 1);
                 self.insert(entries, key.clone(), document);
             }
             key
@@ -221,13 +295,17 @@ impl Cache {
         key: Box<str>,
         document: Document,
     ) -> Option<&'c T> {
-        let bytes = self.bytes.get() + document.as_ref().map_or(0, |document| document.len());
-        self.bytes.set(bytes);
-        if bytes > MAX_BYTES {
+        let compiled = document.map(|document| T::compile(&key, Container::new(&document)));
+        let tally = T::tally(self);
+        let count = if compiled.is_some() { &tally.present } else { &tally.absent };
+        count.set(count.get() + 1);
+        let entry = entries.insert(key, Box::new(compiled)).as_ref();
+        let is_first_evaluation = self.evaluations.get() == 1;
+        if !is_first_evaluation && memory::held() > LIMITS_IN_A_STATEMENT * settings::cache_limit() {
+            OVERGROWN.set(true);
             invalidation::drop_all();
         }
-        let compiled = document.map(|document| T::compile(&key, Container::new(&document)));
-        entries.insert(key, Box::new(compiled)).as_ref()
+        entry
     }
 
     /// Takes what was loaded, and notes if it is of another configuration than the rest.
@@ -256,11 +334,18 @@ impl Source for Cache {
 /// What a document becomes.
 trait Compile {
     fn compile(key: &str, document: Container<'_>) -> Self;
+
+    /// How many a cache holds.
+    fn tally(cache: &Cache) -> &Tally;
 }
 
 impl Compile for Audience {
     fn compile(key: &str, document: Container<'_>) -> Self {
         Audience::from_document(key, &to_json(document))
+    }
+
+    fn tally(cache: &Cache) -> &Tally {
+        &cache.audience_tally
     }
 }
 
@@ -273,6 +358,10 @@ impl Compile for CachedFlag {
         };
         let values = flag.variants().iter().map(|variant| value(variant.key())).collect();
         Self { flag, values }
+    }
+
+    fn tally(cache: &Cache) -> &Tally {
+        &cache.flag_tally
     }
 }
 

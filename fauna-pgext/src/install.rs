@@ -47,6 +47,7 @@ extension_sql!(
         fauna::enabled_columns,
         fauna::in_audience_columns,
         fauna::row_support,
+        fauna::cache_stats,
         fauna::audience_predicate,
         fauna::condition_holds,
         fauna::bucket

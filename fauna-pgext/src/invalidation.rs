@@ -66,6 +66,8 @@ pub enum Due {
     Compare,
     /// Drop it.
     Drop,
+    /// Drop it if it is larger than it may be.
+    Measure,
 }
 
 /// What tells one statement or snapshot from a later one.
@@ -97,6 +99,7 @@ pub fn due() -> Due {
     }
     UNTIL_LOOK.set(UNTIL_LOOK.get() - 1);
     match NOTE.get() {
+        Note::None if is_later => Due::Measure,
         Note::None => Due::Nothing,
         Note::ForTheNextSnapshot if !is_later => Due::Nothing,
         Note::Unread if !is_later => Due::Compare,

@@ -11,11 +11,13 @@
 mod cache;
 mod catalog;
 mod compile;
+mod counts;
 mod functions;
 mod install;
 mod invalidation;
 mod jsonb;
 mod load;
+mod memory;
 mod predicate;
 mod row;
 mod scan;

@@ -1,4 +1,4 @@
-//! The settings `fauna.environment`, `fauna.context` and `fauna.comment`.
+//! The settings `fauna.environment`, `fauna.context`, `fauna.comment` and `fauna.cache_limit`.
 //!
 //! Evaluation asks for the first two at every call, so they are not read and parsed there: assigning
 //! one (`SET`, the end of a transaction that had set it, `ALTER ROLE … SET` at login) only notes
@@ -15,6 +15,9 @@ use serde_json::Value;
 static ENVIRONMENT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"production"));
 static CONTEXT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static COMMENT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+
+/// In kilobytes.
+static CACHE_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(64 << 10);
 
 /// The longest key of an environment, a flag or an audience.
 pub const MAX_KEY_LENGTH: usize = 128;
@@ -59,8 +62,23 @@ pub fn define() {
             GucContext::Userset,
             GucFlags::default(),
         );
+        GucRegistry::define_int_guc(
+            c"fauna.cache_limit",
+            c"Memory that a session may keep compiled flags in.",
+            c"A larger cache is dropped when the next statement begins.",
+            &CACHE_LIMIT,
+            1 << 10,
+            i32::MAX,
+            GucContext::Userset,
+            GucFlags::UNIT_KB,
+        );
         pg_sys::MarkGUCPrefixReserved(c"fauna".as_ptr());
     }
+}
+
+/// Bytes that compiled flags may take.
+pub fn cache_limit() -> usize {
+    usize::try_from(CACHE_LIMIT.get()).unwrap_or_default() << 10
 }
 
 /// Whether `fauna.environment` was assigned since this was last asked.

@@ -28,6 +28,7 @@ COMMENT ON FUNCTION fauna.enabled_row(text, record, text) IS 'Boolean value of a
 COMMENT ON FUNCTION fauna.in_audience_row(text, record, text) IS 'Whether a row, the columns of which are the attributes, is in an audience; false on any error. SELECT count(*) FROM users u WHERE fauna.in_audience_row(''beta'', u);';
 COMMENT ON FUNCTION fauna.enabled_columns(text, text, text[], regclass, tid, internal, "any") IS 'fauna.enabled_row on the columns of a row one by one; the planner puts it in place where it sees them, nobody else calls it.';
 COMMENT ON FUNCTION fauna.in_audience_columns(text, text, text[], regclass, tid, internal, "any") IS 'fauna.in_audience_row on the columns of a row one by one; the planner puts it in place where it sees them, nobody else calls it.';
+COMMENT ON FUNCTION fauna.cache_stats() IS 'What this session keeps of compiled flags and audiences, in how many bytes, what it has done so far, and the configuration of each environment. SELECT * FROM fauna.cache_stats();';
 COMMENT ON FUNCTION fauna.row_support(internal) IS 'Planner support: takes the row of fauna.enabled_row and fauna.in_audience_row apart into its columns.';
 COMMENT ON FUNCTION fauna.audience_predicate(text, jsonb, oid, text) IS 'What fauna.audience_sql returns, or why it cannot; for an audience or, if that is given, a document.';
 COMMENT ON FUNCTION fauna.condition_holds(anyelement, jsonb) IS 'Whether a value satisfies a condition ({"type", "operator", "values", "negate", "ignoreCase"}), as that of an attribute would; false for what is no condition.';

@@ -28,7 +28,7 @@ BEGIN
             allocations,rule_audiences,prerequisites,heads,revisions,usage,sdk_key_usage,rule_list,flag_status,change_log}'),
         -- All but the hash.
         ('viewer', 'table', 'SELECT (id, environment_key, kind, name, prefix, created_at, expires_at, revoked_at)', '{sdk_keys}'),
-        ('viewer', 'function', 'EXECUTE', '{check_condition,check_variant,check_weights,known_flag,known_audience,
+        ('viewer', 'function', 'EXECUTE', '{cache_stats,check_condition,check_variant,check_weights,known_flag,known_audience,
             known_environment,known_attribute,known_variant,known_rule,nearest,refuse_unknown,weight_of,typed_value,
             audience_predicate,checked_predicate,audience_sql,count_audience,refuse_unless_rows,relation_name}'),
         ('editor', 'table', 'INSERT, UPDATE, DELETE', '{attributes,audiences,conditions,flags,variants,flag_settings,rules,

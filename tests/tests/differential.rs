@@ -1,5 +1,6 @@
 //! SQL evaluates random rulesets, contexts and instants as `fauna-core` does outside of the server: what stands between
-//! the two is `jsonb`, which reads contexts in place, and documents in their binary form.
+//! the two is `jsonb`, which reads contexts in place, and documents in their binary form. And a row whose columns are the
+//! members of a context is evaluated as that context is, whole or taken apart by the planner.
 //!
 //! A difference is reported with the seed of its round. `FAUNA_DIFFERENTIAL_SEED` and
 //! `FAUNA_DIFFERENTIAL_SQL_EVALUATIONS` say where to begin and how long to go on.
@@ -33,6 +34,7 @@ async fn sql_evaluates_as_the_core_does_whatever_it_is_asked() {
         if documents.into_iter().flatten().all(|(_, document)| document.fits_jsonb()) {
             load(&client, &format!("e{seed}"), &round).await;
             evaluated += compare(&client, &round, &format!("seed {seed}"), &mut differences).await;
+            compare_rows(&client, &round, &format!("seed {seed}"), &mut differences).await;
         }
         seed += 1;
     }
@@ -121,6 +123,64 @@ async fn audiences(client: &Client, round: &Round, cases: &[&Case], seed: &str) 
         answers[place_of(&row)].insert(row.get(1), row.get::<_, bool>(2).into());
     }
     answers
+}
+
+/// Notes where a row is evaluated otherwise than the context that it stands for.
+async fn compare_rows(client: &Client, round: &Round, seed: &str, differences: &mut Vec<String>) {
+    let flags: Vec<_> = round.asked().collect();
+    let audiences: Vec<_> = round.audiences().iter().map(|(key, _)| key.as_str()).collect();
+    for case in round.cases.iter().filter(|case| case.context.fits_jsonb()) {
+        let Json::Object(members) = &case.context else { continue };
+        let members = columns(members);
+        if members.is_empty() {
+            continue;
+        }
+        let context = Json::Object(members.clone());
+        let values: Vec<_> =
+            members.iter().enumerate().map(|(place, (name, value))| column(place, name, value)).collect();
+        let row = values.join(", ");
+        // The subject is the column `targetingKey` and no other.
+        let sql = format!(
+            "SELECT f.key FROM unnest($1::text[]) AS f (key), (SELECT {row}) AS apart, (SELECT {row} OFFSET 0) AS whole
+            WHERE num_nulls(nullif(fauna.enabled_row(f.key, apart, NULL), fauna.enabled(f.key, $3::text::jsonb)),
+                nullif(fauna.enabled_row(f.key, whole, NULL), fauna.enabled(f.key, $3::text::jsonb))) < 2
+            UNION ALL
+            SELECT a.key FROM unnest($2::text[]) AS a (key), (SELECT {row}) AS apart, (SELECT {row} OFFSET 0) AS whole
+            WHERE num_nulls(nullif(fauna.in_audience_row(a.key, apart, NULL), fauna.in_audience(a.key, $3::text::jsonb)),
+                nullif(fauna.in_audience_row(a.key, whole, NULL), fauna.in_audience(a.key, $3::text::jsonb))) < 2"
+        );
+        let found = client.query(&sql, &[&flags, &audiences, &context.to_string()]).await;
+        let found = found.unwrap_or_else(|error| panic!("{seed}, {sql}: {}", error_of(&error)));
+        differences
+            .extend(found.iter().map(|row| format!("{seed}, row {context}: {}", row.get::<_, String>(0))));
+    }
+}
+
+/// The members that can be columns: with a name that a column can have, and of two with the same name the last.
+fn columns(members: &[(String, Json)]) -> Vec<(String, Json)> {
+    const MAX_NAME: usize = 63;
+    let is_last = |place: usize, name: &str| members[place + 1..].iter().all(|(later, _)| later != name);
+    let named = members.iter().enumerate().filter(|(place, (name, _))| is_last(*place, name));
+    let fitting = named.filter(|(_, (name, _))| (1..=MAX_NAME).contains(&name.len()));
+    fitting.map(|(_, member)| member.clone()).collect()
+}
+
+/// A member as a column of a type that has such values.
+fn column(place: usize, name: &str, value: &Json) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    let value = match value {
+        Json::Null => "NULL::text".to_owned(),
+        Json::Bool(value) => format!("{value}::boolean"),
+        Json::Number(spelled) => match spelled.parse::<f64>() {
+            Ok(double) if double.is_finite() && place.is_multiple_of(2) => format!("'{double:?}'::float8"),
+            _ => format!("'{spelled}'::numeric"),
+        },
+        Json::String(text) => format!("{}::text", quoted(text)),
+        Json::Broken(_) | Json::Array(_) | Json::Object(_) => {
+            format!("{}::jsonb", quoted(&value.to_string()))
+        }
+    };
+    format!("{value} AS \"{}\"", name.replace('"', "\"\""))
 }
 
 fn contexts(cases: &[&Case]) -> Vec<String> {

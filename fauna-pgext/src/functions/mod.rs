@@ -16,4 +16,5 @@ mod explain;
 mod outcome;
 mod predicate;
 mod row;
+mod stats;
 mod value;

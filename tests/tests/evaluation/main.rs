@@ -2,6 +2,7 @@
 // What asks for the tests stops them, loudly, as they do themselves.
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod cache;
 mod cancellation;
 mod conformance;
 mod contexts;

@@ -106,6 +106,29 @@ async fn memory_is_flat_over_evaluations_that_are_cancelled() {
 }
 
 #[tokio::test]
+async fn memory_is_flat_over_hundreds_of_thousands_of_rows_whole_and_taken_apart() {
+    let client = database_with_flag().await.connect().await;
+    run(
+        &client,
+        "SELECT fauna.create_attribute(name, kind), fauna.create_audience('by-' || name) FROM (VALUES ('name', 'string'), ('mood', 'string'),
+            ('team', 'string'), ('since', 'date'), ('score', 'number'), ('tags', 'string'), ('data.plan', 'string'), ('body', 'string')) AS a (name, kind);
+        SELECT fauna.add_condition('by-' || key, key, CASE type WHEN 'date' THEN 'gt' WHEN 'number' THEN 'lt' ELSE 'contains' END,
+            CASE type WHEN 'date' THEN '{2020-01-01T00:00:00Z}' WHEN 'number' THEN '{-1}' ELSE '{nowhere}' END::text[]) FROM fauna.attributes;
+        SELECT fauna.enable('x'), fauna.rollout('x', 50); SELECT fauna.target('x', key) FROM fauna.audiences;
+        CREATE TYPE mood AS ENUM ('happy', 'sad');
+        CREATE TABLE people AS SELECT n AS id, 'n' || n AS name, 'sad'::mood AS mood, md5(n::text)::uuid AS team, '2019-01-01'::timestamptz AS since,
+            n::numeric AS score, ARRAY['a', 'b'] AS tags, jsonb_build_object('plan', 'free', 'long', repeat(md5(n::text), 200)) AS data,
+            repeat(md5(n::text), 200) AS body, n % 2 = 0 AS even, 1.5::real AS ratio, '10.0.0.1'::inet AS address
+            FROM generate_series(1, 2000) AS n",
+    )
+    .await;
+    let calls = "SELECT count(*) FILTER (WHERE fauna.enabled_row('x', apart)), count(*) FILTER (WHERE fauna.enabled_row('x', whole))
+        FROM generate_series(1, 5), people apart, LATERAL (SELECT apart.* OFFSET 0) AS whole";
+    let growth = growth(&client, calls).await;
+    assert!(growth < 1024, "{growth} kB in 160 000 rows of eight conditions");
+}
+
+#[tokio::test]
 async fn memory_is_flat_over_thousands_of_invalidations() {
     let client = database_with_flag().await.connect().await;
     run(&client, "SELECT fauna.create_flag('flag' || n) FROM generate_series(1, 20) AS n").await;
