@@ -11,18 +11,75 @@ use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::{Datum, FromDatum, IntoDatum};
 use pgrx::{impl_sql_translatable, pg_sys, varlena};
 
+/// How a value begins.
+enum Header {
+    /// One byte, with the length of all.
+    Short(usize),
+    /// Four bytes, with the length of all.
+    Long(usize),
+    /// Compressed or out of line.
+    Elsewhere,
+}
+
+impl Header {
+    /// Reads it, at any address: in an array with a short header nothing is aligned.
+    ///
+    /// # Safety
+    /// `value` points to a value of a variable-length type.
+    #[inline]
+    unsafe fn read(value: *const u8) -> Self {
+        const EXTERNAL: u8 = if cfg!(target_endian = "little") { 0x01 } else { 0x80 };
+        // SAFETY: the first byte says whether there are three more.
+        unsafe {
+            let first = value.read();
+            let word = || value.cast::<u32>().read_unaligned();
+            if first == EXTERNAL {
+                Self::Elsewhere
+            } else if cfg!(target_endian = "little") {
+                match first & 0b11 {
+                    0b00 => Self::Long((word() >> 2) as usize),
+                    0b10 => Self::Elsewhere,
+                    _ => Self::Short(usize::from(first >> 1)),
+                }
+            } else {
+                match first >> 6 {
+                    0b00 => Self::Long((word() & 0x3FFF_FFFF) as usize),
+                    0b01 => Self::Elsewhere,
+                    _ => Self::Short(usize::from(first & 0x7F)),
+                }
+            }
+        }
+    }
+}
+
+/// How many bytes a value takes where it lies, its header included.
+///
+/// # Safety
+/// `value` points to a value of a variable-length type.
+pub unsafe fn size(value: *const u8) -> usize {
+    // SAFETY: as the caller says; what is out of line has a short header, which is not aligned.
+    unsafe {
+        match Header::read(value) {
+            Header::Short(size) | Header::Long(size) => size,
+            Header::Elsewhere => varlena::varsize_any(value.cast()),
+        }
+    }
+}
+
 /// The bytes of a variable-length value, without its header.
 ///
 /// # Safety
 /// `datum` must be a non-null value of a variable-length type that stays where it is for `'a`.
+#[inline]
 pub unsafe fn payload<'a>(datum: pg_sys::Datum) -> &'a [u8] {
-    let value = datum.cast_mut_ptr::<pg_sys::varlena>();
-    // SAFETY: the caller vouches for the pointer; a detoasted copy lives as long as the memory
-    // context of the call, as the value itself.
+    // SAFETY: the caller vouches for the pointer, and the header for the length.
     unsafe {
-        let is_elsewhere = varlena::varatt_is_1b_e(value) || varlena::varatt_is_4b_c(value);
-        let value = if is_elsewhere { pg_sys::pg_detoast_datum_packed(value) } else { value };
-        slice::from_raw_parts(varlena::vardata_any(value).cast(), varlena::varsize_any_exhdr(value))
+        let value = datum.cast_mut_ptr::<u8>();
+        match Header::read(value) {
+            Header::Short(size) => slice::from_raw_parts(value.add(1), size - 1),
+            Header::Long(size) => slice::from_raw_parts(value.add(pg_sys::VARHDRSZ), size - pg_sys::VARHDRSZ),
+            Header::Elsewhere => payload(fetched(datum)),
+        }
     }
 }
 
@@ -31,13 +88,30 @@ pub unsafe fn payload<'a>(datum: pg_sys::Datum) -> &'a [u8] {
 /// # Safety
 /// As for [`payload`].
 pub unsafe fn detoasted<'a>(datum: pg_sys::Datum) -> &'a [u8] {
-    let value = datum.cast_mut_ptr::<pg_sys::varlena>();
     // SAFETY: as in `payload`.
     unsafe {
-        let is_elsewhere = varlena::varatt_is_1b_e(value) || varlena::varatt_is_4b_c(value);
-        let value = if is_elsewhere { pg_sys::pg_detoast_datum_packed(value) } else { value };
-        slice::from_raw_parts(value.cast(), varlena::varsize_any(value))
+        let value = datum.cast_mut_ptr::<u8>();
+        match Header::read(value) {
+            Header::Short(size) | Header::Long(size) => slice::from_raw_parts(value, size),
+            Header::Elsewhere => detoasted(fetched(datum)),
+        }
     }
+}
+
+/// [`payload`] where the server's own functions are to find what is inside aligned, as in an array.
+///
+/// # Safety
+/// As for [`payload`].
+pub unsafe fn aligned_payload<'a>(datum: pg_sys::Datum) -> &'a [u8] {
+    // SAFETY: as in `payload`; the server copies what has a short header.
+    unsafe { payload(pg_sys::Datum::from(pg_sys::pg_detoast_datum(datum.cast_mut_ptr()))) }
+}
+
+/// A copy of what is compressed or out of line, that is neither.
+#[cold]
+unsafe fn fetched(datum: pg_sys::Datum) -> pg_sys::Datum {
+    // SAFETY: as in `payload`; the copy lives as long as the memory context of the call, as the value itself.
+    unsafe { pg_sys::Datum::from(pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr())) }
 }
 
 /// Copies `bytes` into a new variable-length value in the current memory context.

@@ -37,7 +37,12 @@ impl<'a> Field<'a> {
         Some(match self.kind {
             Kind::Jsonb => return jsonb::attribute(self.node(), Elements::Jsonb),
             Kind::Array(element) => {
-                Value::Array(Elements::Column(array::Elements::new(element, self.payload())))
+                let array = match element.kind {
+                    // SAFETY: an array is of a variable-length type, and lives as long as `'a`.
+                    Kind::Printed(_) => unsafe { varlena::aligned_payload(self.datum) },
+                    _ => self.payload(),
+                };
+                Value::Array(Elements::Column(array::Elements::new(element, array)))
             }
             Kind::Opaque => Value::Object,
             _ => match self.scalar() {

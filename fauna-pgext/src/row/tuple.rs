@@ -138,7 +138,7 @@ impl Layout {
         let length = if self.length == -1 {
             // SAFETY: the first byte says how many more belong to the header, and a row that the
             // server has formed has them.
-            unsafe { varlena::varsize_any(rest.as_ptr().cast()) }
+            unsafe { crate::varlena::size(rest.as_ptr()) }
         } else {
             rest.iter().position(|byte| *byte == 0)? + 1
         };

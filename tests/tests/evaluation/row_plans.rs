@@ -129,6 +129,18 @@ async fn a_row_that_may_be_null_or_is_no_tables_is_left_whole() {
         let insert = "INSERT INTO users VALUES (1000, 'pro') RETURNING
             concat(fauna.enabled_row('on', old), fauna.enabled_row('on', new), fauna.enabled_row('on', users))";
         assert_eq!(ask(&client, insert).await, "ftt");
+        // A column that is computed when it is read is computed for the call.
+        run(
+            &client,
+            "SELECT fauna.create_attribute('loud'), fauna.create_audience('loud'); SELECT fauna.add_condition('loud', 'loud', 'eq', '{PRO}');
+            CREATE TABLE shouts (id int, plan text, more text, loud text GENERATED ALWAYS AS (upper(plan)) VIRTUAL);
+            INSERT INTO shouts SELECT id, plan FROM users",
+        )
+        .await;
+        for from in ["shouts", "(SELECT * FROM shouts OFFSET 0)"] {
+            let sql = format!("SELECT count(*) FROM {from} s WHERE fauna.in_audience_row('loud', s)");
+            assert_eq!(ask(&client, &sql).await, "11", "{from}");
+        }
     }
 }
 
@@ -320,20 +332,16 @@ async fn a_renamed_label_of_an_enum_is_read_as_it_is_now() {
 #[tokio::test]
 async fn only_the_planner_can_call_what_reads_a_row_by_its_place() {
     let client = client_with_tables().await;
-    for (last, code) in [
-        ("NULL", "42883"),
-        ("'x'", "42883"),
-        ("1", "42883"),
-        ("NULL::text", "42883"),
-        ("NULL::internal", "42846"),
-    ] {
+    for last in ["NULL", "'x'", "1", "NULL::text", "NULL::internal"] {
         for function in ["enabled_columns", "in_audience_columns"] {
             for columns in ["", ", 'pro'::text", ", VARIADIC ARRAY['pro']"] {
                 let sql = format!(
                     "SELECT fauna.{function}('pro', 'id', '{{plan}}', 'users', '(0,1)', {last}{columns})"
                 );
                 let refused = refusal(&client, &sql).await;
-                assert!(refused.starts_with(code), "{sql}: {refused}");
+                // No such function, no such cast, no such value: not all versions refuse it in the same place.
+                let is_refused = ["42883", "42846", "0A000"].iter().any(|code| refused.starts_with(code));
+                assert!(is_refused, "{sql}: {refused}");
             }
         }
     }

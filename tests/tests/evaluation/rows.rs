@@ -8,7 +8,7 @@ use super::answers::{ask, ask_all, database_with_flag, run};
 
 /// Columns of every type that both forms can hold, an expression for a random value of each, and what jsonb has to
 /// hold for it if that is not what `to_jsonb` makes of it.
-const COLUMNS: [(&str, &str, &str, Option<&str>); 31] = [
+const COLUMNS: [(&str, &str, &str, Option<&str>); 33] = [
     ("id", "bigint", "n", None),
     ("a_text", "text", "(ARRAY['', 'a', 'Ab', 'é😀', repeat('long ', 2000)])[1 + floor(random() * 5)]", None),
     (
@@ -63,6 +63,8 @@ const COLUMNS: [(&str, &str, &str, Option<&str>); 31] = [
         None,
     ),
     ("some_ints", "int[]", "ARRAY[floor(random() * 3), NULL, 7]::int[]", None),
+    ("some_addresses", "inet[]", "ARRAY['10.1.2.3', NULL, '::1']::inet[]", None),
+    ("some_ids", "uuid[]", "ARRAY[gen_random_uuid()]", None),
     ("some_doubles", "float8[]", "ARRAY[random(), 1]", None),
     ("some_moods", "mood[]", "ARRAY['happy', NULL]::mood[]", None),
     (
