@@ -1018,7 +1018,194 @@ COMMENT ON FUNCTION fauna.compile_environment(text) IS 'Every document of an env
 -- requires:
 --   31_compile_targets
 
+CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::functions::audience::fauna */
+
+-- fauna::functions::audience::fauna::in_audience
+CREATE  FUNCTION fauna."in_audience"(
+	"audience" text, /* Option < Text < '_ > > */
+	"context" jsonb /* Option < Jsonb < '_ > > */
+) RETURNS bool /* bool */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'in_audience_wrapper';
+
+-- fauna::functions::audience::fauna::bucket
+CREATE  FUNCTION fauna."bucket"(
+	"salt" text, /* Text < '_ > */
+	"value" text /* Text < '_ > */
+) RETURNS INT /* i32 */
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'bucket_wrapper';
+
+-- fauna::functions::audience::fauna::in_audience_columns
+
+        CREATE FUNCTION fauna.in_audience_columns(audience text, key_column text, names text[], relation regclass,
+            place tid, mark internal, VARIADIC columns "any") RETURNS boolean STABLE PARALLEL SAFE COST 10 LANGUAGE c AS 'MODULE_PATHNAME', 'in_audience_columns_wrapper';
+
+-- fauna::functions::audience::fauna::in_audience
+CREATE  FUNCTION fauna."in_audience"(
+	"audience" text /* Option < Text < '_ > > */
+) RETURNS bool /* bool */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'in_audience_in_session_wrapper';
+
+CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::functions::condition::fauna */
+
+-- fauna::functions::condition::fauna::check_condition
+
+        CREATE FUNCTION fauna.check_condition(type text, operator text, "values" jsonb, ignore_case boolean)
+        RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'check_condition_wrapper';
+
+CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::functions::value::fauna */
+
+-- fauna::functions::value::fauna::value
+CREATE  FUNCTION fauna."value"(
+	"flag" text, /* Option < Text < '_ > > */
+	"context" jsonb, /* Option < Jsonb < '_ > > */
+	"fallback" jsonb /* Option < JsonbValue > */
+) RETURNS jsonb /* Option < JsonbValue > */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'value_wrapper';
+
+-- fauna::functions::value::fauna::int_value
+CREATE  FUNCTION fauna."int_value"(
+	"flag" text, /* Option < Text < '_ > > */
+	"context" jsonb, /* Option < Jsonb < '_ > > */
+	"fallback" bigint /* Option < i64 > */
+) RETURNS bigint /* Option < i64 > */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'int_value_wrapper';
+
+-- fauna::functions::value::fauna::variant
+CREATE  FUNCTION fauna."variant"(
+	"flag" text /* Option < Text < '_ > > */
+) RETURNS text /* Option < TextValue > */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'variant_in_session_wrapper';
+
+-- fauna::functions::value::fauna::bool_value
+CREATE  FUNCTION fauna."bool_value"(
+	"flag" text, /* Option < Text < '_ > > */
+	"context" jsonb, /* Option < Jsonb < '_ > > */
+	"fallback" bool /* Option < bool > */
+) RETURNS bool /* Option < bool > */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'bool_value_wrapper';
+
+-- fauna::functions::value::fauna::int_value
+CREATE  FUNCTION fauna."int_value"(
+	"flag" text, /* Option < Text < '_ > > */
+	"fallback" bigint /* Option < i64 > */
+) RETURNS bigint /* Option < i64 > */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'int_value_in_session_wrapper';
+
+-- fauna::functions::value::fauna::value
+CREATE  FUNCTION fauna."value"(
+	"flag" text, /* Option < Text < '_ > > */
+	"fallback" jsonb /* Option < JsonbValue > */
+) RETURNS jsonb /* Option < JsonbValue > */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'value_in_session_wrapper';
+
+-- fauna::functions::value::fauna::variant
+CREATE  FUNCTION fauna."variant"(
+	"flag" text, /* Option < Text < '_ > > */
+	"context" jsonb /* Option < Jsonb < '_ > > */
+) RETURNS text /* Option < TextValue > */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'variant_wrapper';
+
+-- fauna::functions::value::fauna::float_value
+CREATE  FUNCTION fauna."float_value"(
+	"flag" text, /* Option < Text < '_ > > */
+	"context" jsonb, /* Option < Jsonb < '_ > > */
+	"fallback" double precision /* Option < f64 > */
+) RETURNS double precision /* Option < f64 > */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'float_value_wrapper';
+
+-- fauna::functions::value::fauna::text_value
+CREATE  FUNCTION fauna."text_value"(
+	"flag" text, /* Option < Text < '_ > > */
+	"context" jsonb, /* Option < Jsonb < '_ > > */
+	"fallback" text /* Option < TextValue > */
+) RETURNS text /* Option < TextValue > */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'text_value_wrapper';
+
+-- fauna::functions::value::fauna::float_value
+CREATE  FUNCTION fauna."float_value"(
+	"flag" text, /* Option < Text < '_ > > */
+	"fallback" double precision /* Option < f64 > */
+) RETURNS double precision /* Option < f64 > */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'float_value_in_session_wrapper';
+
+-- fauna::functions::value::fauna::bool_value
+CREATE  FUNCTION fauna."bool_value"(
+	"flag" text, /* Option < Text < '_ > > */
+	"fallback" bool /* Option < bool > */
+) RETURNS bool /* Option < bool > */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'bool_value_in_session_wrapper';
+
+-- fauna::functions::value::fauna::text_value
+CREATE  FUNCTION fauna."text_value"(
+	"flag" text, /* Option < Text < '_ > > */
+	"fallback" text /* Option < TextValue > */
+) RETURNS text /* Option < TextValue > */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'text_value_in_session_wrapper';
+
+CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::functions::boolean::fauna */
+
+-- fauna::functions::boolean::fauna::enabled
+CREATE  FUNCTION fauna."enabled"(
+	"flag" text /* Option < Text < '_ > > */
+) RETURNS bool /* bool */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'enabled_in_session_wrapper';
+
+-- fauna::functions::boolean::fauna::enabled_columns
+
+        CREATE FUNCTION fauna.enabled_columns(flag text, key_column text, names text[], relation regclass, place tid,
+            mark internal, VARIADIC columns "any") RETURNS boolean STABLE PARALLEL SAFE COST 10 LANGUAGE c AS 'MODULE_PATHNAME', 'enabled_columns_wrapper';
+
+-- fauna::functions::boolean::fauna::enabled
+CREATE  FUNCTION fauna."enabled"(
+	"flag" text, /* Option < Text < '_ > > */
+	"context" jsonb /* Option < Jsonb < '_ > > */
+) RETURNS bool /* bool */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'enabled_wrapper';
+
 CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::functions::predicate::fauna */
+
+-- fauna::functions::predicate::fauna::condition_holds
+CREATE  FUNCTION fauna."condition_holds"(
+	"value" anyelement, /* Option < AnyValue > */
+	"condition" jsonb /* Option < Jsonb < '_ > > */
+) RETURNS bool /* bool */
+STABLE PARALLEL SAFE  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'condition_holds_wrapper';
 
 -- fauna::functions::predicate::fauna::audience_predicate
 CREATE  FUNCTION fauna."audience_predicate"(
@@ -1035,31 +1222,17 @@ STABLE PARALLEL SAFE  COST 1000
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'audience_predicate_wrapper';
 
--- fauna::functions::predicate::fauna::condition_holds
-CREATE  FUNCTION fauna."condition_holds"(
-	"value" anyelement, /* Option < AnyValue > */
-	"condition" jsonb /* Option < Jsonb < '_ > > */
-) RETURNS bool /* bool */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'condition_holds_wrapper';
-
-CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::invalidation::fauna */
-
--- fauna::invalidation::fauna::signal_cache
-CREATE FUNCTION fauna."signal_cache"()
-	RETURNS TRIGGER
-	LANGUAGE c
-	AS 'MODULE_PATHNAME', 'signal_cache_wrapper';
-
-CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::row::rewrite::fauna */
-
--- fauna::row::rewrite::fauna::row_support
-
-        CREATE FUNCTION fauna.row_support(internal) RETURNS internal
-        STABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'row_support_wrapper';
-
 CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::functions::evaluation::fauna */
+
+-- fauna::functions::evaluation::fauna::evaluate_all
+-- requires:
+--   before_native_functions
+CREATE  FUNCTION fauna."evaluate_all"(
+	"context" jsonb /* Option < Jsonb < '_ > > */
+) RETURNS SETOF fauna.evaluation /* EvaluationRow */
+STABLE PARALLEL SAFE  COST 1000 
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'evaluate_all_wrapper';
 
 -- fauna::functions::evaluation::fauna::evaluate
 -- requires:
@@ -1072,6 +1245,14 @@ CREATE  FUNCTION fauna."evaluate"(
 STABLE PARALLEL SAFE  COST 10 
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'evaluate_as_of_wrapper';
+
+-- fauna::functions::evaluation::fauna::evaluate_all
+-- requires:
+--   before_native_functions
+CREATE  FUNCTION fauna."evaluate_all"() RETURNS SETOF fauna.evaluation /* EvaluationRow */
+STRICT STABLE PARALLEL SAFE  COST 1000 
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'evaluate_all_in_session_wrapper';
 
 -- fauna::functions::evaluation::fauna::evaluate
 -- requires:
@@ -1093,226 +1274,6 @@ CREATE  FUNCTION fauna."evaluate"(
 STABLE PARALLEL SAFE  COST 10 
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'evaluate_wrapper';
-
--- fauna::functions::evaluation::fauna::evaluate_all
--- requires:
---   before_native_functions
-CREATE  FUNCTION fauna."evaluate_all"() RETURNS SETOF fauna.evaluation /* EvaluationRow */
-STRICT STABLE PARALLEL SAFE  COST 1000 
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'evaluate_all_in_session_wrapper';
-
--- fauna::functions::evaluation::fauna::evaluate_all
--- requires:
---   before_native_functions
-CREATE  FUNCTION fauna."evaluate_all"(
-	"context" jsonb /* Option < Jsonb < '_ > > */
-) RETURNS SETOF fauna.evaluation /* EvaluationRow */
-STABLE PARALLEL SAFE  COST 1000 
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'evaluate_all_wrapper';
-
-CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::functions::boolean::fauna */
-
--- fauna::functions::boolean::fauna::enabled
-CREATE  FUNCTION fauna."enabled"(
-	"flag" text /* Option < Text < '_ > > */
-) RETURNS bool /* bool */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'enabled_in_session_wrapper';
-
--- fauna::functions::boolean::fauna::enabled_row
--- requires:
---   row_support
-CREATE  FUNCTION fauna."enabled_row"(
-	"flag" text, /* Option < Text < '_ > > */
-	"row" record, /* Option < Record > */
-	"key_column" text DEFAULT 'id' /* Option < Text < '_ > > */
-) RETURNS bool /* bool */
-STABLE PARALLEL SAFE SUPPORT fauna."row_support"  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'enabled_row_wrapper';
-
--- fauna::functions::boolean::fauna::enabled
-CREATE  FUNCTION fauna."enabled"(
-	"flag" text, /* Option < Text < '_ > > */
-	"context" jsonb /* Option < Jsonb < '_ > > */
-) RETURNS bool /* bool */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'enabled_wrapper';
-
--- fauna::functions::boolean::fauna::enabled_columns
-
-        CREATE FUNCTION fauna.enabled_columns(flag text, key_column text, names text[], relation regclass, place tid,
-            mark internal, VARIADIC columns "any") RETURNS boolean STABLE PARALLEL SAFE COST 10 LANGUAGE c AS 'MODULE_PATHNAME', 'enabled_columns_wrapper';
-
-CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::functions::value::fauna */
-
--- fauna::functions::value::fauna::variant
-CREATE  FUNCTION fauna."variant"(
-	"flag" text, /* Option < Text < '_ > > */
-	"context" jsonb /* Option < Jsonb < '_ > > */
-) RETURNS text /* Option < TextValue > */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'variant_wrapper';
-
--- fauna::functions::value::fauna::value
-CREATE  FUNCTION fauna."value"(
-	"flag" text, /* Option < Text < '_ > > */
-	"fallback" jsonb /* Option < JsonbValue > */
-) RETURNS jsonb /* Option < JsonbValue > */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'value_in_session_wrapper';
-
--- fauna::functions::value::fauna::bool_value
-CREATE  FUNCTION fauna."bool_value"(
-	"flag" text, /* Option < Text < '_ > > */
-	"context" jsonb, /* Option < Jsonb < '_ > > */
-	"fallback" bool /* Option < bool > */
-) RETURNS bool /* Option < bool > */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'bool_value_wrapper';
-
--- fauna::functions::value::fauna::text_value
-CREATE  FUNCTION fauna."text_value"(
-	"flag" text, /* Option < Text < '_ > > */
-	"context" jsonb, /* Option < Jsonb < '_ > > */
-	"fallback" text /* Option < TextValue > */
-) RETURNS text /* Option < TextValue > */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'text_value_wrapper';
-
--- fauna::functions::value::fauna::float_value
-CREATE  FUNCTION fauna."float_value"(
-	"flag" text, /* Option < Text < '_ > > */
-	"context" jsonb, /* Option < Jsonb < '_ > > */
-	"fallback" double precision /* Option < f64 > */
-) RETURNS double precision /* Option < f64 > */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'float_value_wrapper';
-
--- fauna::functions::value::fauna::value
-CREATE  FUNCTION fauna."value"(
-	"flag" text, /* Option < Text < '_ > > */
-	"context" jsonb, /* Option < Jsonb < '_ > > */
-	"fallback" jsonb /* Option < JsonbValue > */
-) RETURNS jsonb /* Option < JsonbValue > */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'value_wrapper';
-
--- fauna::functions::value::fauna::text_value
-CREATE  FUNCTION fauna."text_value"(
-	"flag" text, /* Option < Text < '_ > > */
-	"fallback" text /* Option < TextValue > */
-) RETURNS text /* Option < TextValue > */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'text_value_in_session_wrapper';
-
--- fauna::functions::value::fauna::bool_value
-CREATE  FUNCTION fauna."bool_value"(
-	"flag" text, /* Option < Text < '_ > > */
-	"fallback" bool /* Option < bool > */
-) RETURNS bool /* Option < bool > */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'bool_value_in_session_wrapper';
-
--- fauna::functions::value::fauna::int_value
-CREATE  FUNCTION fauna."int_value"(
-	"flag" text, /* Option < Text < '_ > > */
-	"fallback" bigint /* Option < i64 > */
-) RETURNS bigint /* Option < i64 > */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'int_value_in_session_wrapper';
-
--- fauna::functions::value::fauna::int_value
-CREATE  FUNCTION fauna."int_value"(
-	"flag" text, /* Option < Text < '_ > > */
-	"context" jsonb, /* Option < Jsonb < '_ > > */
-	"fallback" bigint /* Option < i64 > */
-) RETURNS bigint /* Option < i64 > */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'int_value_wrapper';
-
--- fauna::functions::value::fauna::variant
-CREATE  FUNCTION fauna."variant"(
-	"flag" text /* Option < Text < '_ > > */
-) RETURNS text /* Option < TextValue > */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'variant_in_session_wrapper';
-
--- fauna::functions::value::fauna::float_value
-CREATE  FUNCTION fauna."float_value"(
-	"flag" text, /* Option < Text < '_ > > */
-	"fallback" double precision /* Option < f64 > */
-) RETURNS double precision /* Option < f64 > */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'float_value_in_session_wrapper';
-
-CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::functions::audience::fauna */
-
--- fauna::functions::audience::fauna::bucket
-CREATE  FUNCTION fauna."bucket"(
-	"salt" text, /* Text < '_ > */
-	"value" text /* Text < '_ > */
-) RETURNS INT /* i32 */
-IMMUTABLE STRICT PARALLEL SAFE
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'bucket_wrapper';
-
--- fauna::functions::audience::fauna::in_audience_row
--- requires:
---   row_support
-CREATE  FUNCTION fauna."in_audience_row"(
-	"audience" text, /* Option < Text < '_ > > */
-	"row" record, /* Option < Record > */
-	"key_column" text DEFAULT 'id' /* Option < Text < '_ > > */
-) RETURNS bool /* bool */
-STABLE PARALLEL SAFE SUPPORT fauna."row_support"  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'in_audience_row_wrapper';
-
--- fauna::functions::audience::fauna::in_audience
-CREATE  FUNCTION fauna."in_audience"(
-	"audience" text, /* Option < Text < '_ > > */
-	"context" jsonb /* Option < Jsonb < '_ > > */
-) RETURNS bool /* bool */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'in_audience_wrapper';
-
--- fauna::functions::audience::fauna::in_audience_columns
-
-        CREATE FUNCTION fauna.in_audience_columns(audience text, key_column text, names text[], relation regclass,
-            place tid, mark internal, VARIADIC columns "any") RETURNS boolean STABLE PARALLEL SAFE COST 10 LANGUAGE c AS 'MODULE_PATHNAME', 'in_audience_columns_wrapper';
-
--- fauna::functions::audience::fauna::in_audience
-CREATE  FUNCTION fauna."in_audience"(
-	"audience" text /* Option < Text < '_ > > */
-) RETURNS bool /* bool */
-STABLE PARALLEL SAFE  COST 10
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'in_audience_in_session_wrapper';
-
-CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::functions::condition::fauna */
-
--- fauna::functions::condition::fauna::check_condition
-
-        CREATE FUNCTION fauna.check_condition(type text, operator text, "values" jsonb, ignore_case boolean)
-        RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'check_condition_wrapper';
 
 CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::functions::explain::fauna */
 
@@ -1351,6 +1312,64 @@ STABLE PARALLEL SAFE  COST 1000
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'explain_wrapper';
 
+CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::functions::stats::fauna */
+
+-- fauna::functions::stats::fauna::cache_stats
+CREATE  FUNCTION fauna."cache_stats"() RETURNS TABLE (
+	"flags" bigint,  /* i64 */
+	"audiences" bigint,  /* i64 */
+	"absent_keys" bigint,  /* i64 */
+	"bytes" bigint,  /* i64 */
+	"limit_bytes" bigint,  /* i64 */
+	"evaluations" bigint,  /* i64 */
+	"loads" bigint,  /* i64 */
+	"invalidations" bigint,  /* i64 */
+	"evictions" bigint,  /* i64 */
+	"environments" jsonb  /* Option < JsonbValue > */
+)
+STRICT STABLE PARALLEL RESTRICTED 
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'cache_stats_wrapper';
+
+CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::invalidation::fauna */
+
+-- fauna::invalidation::fauna::signal_cache
+CREATE FUNCTION fauna."signal_cache"()
+	RETURNS TRIGGER
+	LANGUAGE c
+	AS 'MODULE_PATHNAME', 'signal_cache_wrapper';
+
+CREATE SCHEMA IF NOT EXISTS fauna; /* fauna::row::rewrite::fauna */
+
+-- fauna::row::rewrite::fauna::row_support
+
+        CREATE FUNCTION fauna.row_support(internal) RETURNS internal
+        STABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'row_support_wrapper';
+
+-- fauna::functions::boolean::fauna::enabled_row
+-- requires:
+--   row_support
+CREATE  FUNCTION fauna."enabled_row"(
+	"flag" text, /* Option < Text < '_ > > */
+	"row" record, /* Option < Record > */
+	"key_column" text DEFAULT 'id' /* Option < Text < '_ > > */
+) RETURNS bool /* bool */
+STABLE PARALLEL SAFE SUPPORT fauna."row_support"  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'enabled_row_wrapper';
+
+-- fauna::functions::audience::fauna::in_audience_row
+-- requires:
+--   row_support
+CREATE  FUNCTION fauna."in_audience_row"(
+	"audience" text, /* Option < Text < '_ > > */
+	"row" record, /* Option < Record > */
+	"key_column" text DEFAULT 'id' /* Option < Text < '_ > > */
+) RETURNS bool /* bool */
+STABLE PARALLEL SAFE SUPPORT fauna."row_support"  COST 10
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'in_audience_row_wrapper';
+
 -- requires:
 --   before_native_functions
 --   fauna::signal_cache
@@ -1383,6 +1402,7 @@ AS 'MODULE_PATHNAME', 'explain_wrapper';
 --   fauna::enabled_columns
 --   fauna::in_audience_columns
 --   fauna::row_support
+--   fauna::cache_stats
 --   fauna::audience_predicate
 --   fauna::condition_holds
 --   fauna::bucket
@@ -2192,6 +2212,7 @@ COMMENT ON FUNCTION fauna.enabled_row(text, record, text) IS 'Boolean value of a
 COMMENT ON FUNCTION fauna.in_audience_row(text, record, text) IS 'Whether a row, the columns of which are the attributes, is in an audience; false on any error. SELECT count(*) FROM users u WHERE fauna.in_audience_row(''beta'', u);';
 COMMENT ON FUNCTION fauna.enabled_columns(text, text, text[], regclass, tid, internal, "any") IS 'fauna.enabled_row on the columns of a row one by one; the planner puts it in place where it sees them, nobody else calls it.';
 COMMENT ON FUNCTION fauna.in_audience_columns(text, text, text[], regclass, tid, internal, "any") IS 'fauna.in_audience_row on the columns of a row one by one; the planner puts it in place where it sees them, nobody else calls it.';
+COMMENT ON FUNCTION fauna.cache_stats() IS 'What this session keeps of compiled flags and audiences, in how many bytes, what it has done so far, and the configuration of each environment. SELECT * FROM fauna.cache_stats();';
 COMMENT ON FUNCTION fauna.row_support(internal) IS 'Planner support: takes the row of fauna.enabled_row and fauna.in_audience_row apart into its columns.';
 COMMENT ON FUNCTION fauna.audience_predicate(text, jsonb, oid, text) IS 'What fauna.audience_sql returns, or why it cannot; for an audience or, if that is given, a document.';
 COMMENT ON FUNCTION fauna.condition_holds(anyelement, jsonb) IS 'Whether a value satisfies a condition ({"type", "operator", "values", "negate", "ignoreCase"}), as that of an attribute would; false for what is no condition.';
@@ -4472,7 +4493,7 @@ BEGIN
             allocations,rule_audiences,prerequisites,heads,revisions,usage,sdk_key_usage,rule_list,flag_status,change_log}'),
         -- All but the hash.
         ('viewer', 'table', 'SELECT (id, environment_key, kind, name, prefix, created_at, expires_at, revoked_at)', '{sdk_keys}'),
-        ('viewer', 'function', 'EXECUTE', '{check_condition,check_variant,check_weights,known_flag,known_audience,
+        ('viewer', 'function', 'EXECUTE', '{cache_stats,check_condition,check_variant,check_weights,known_flag,known_audience,
             known_environment,known_attribute,known_variant,known_rule,nearest,refuse_unknown,weight_of,typed_value,
             audience_predicate,checked_predicate,audience_sql,count_audience,refuse_unless_rows,relation_name}'),
         ('editor', 'table', 'INSERT, UPDATE, DELETE', '{attributes,audiences,conditions,flags,variants,flag_settings,rules,
