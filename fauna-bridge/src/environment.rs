@@ -127,20 +127,25 @@ impl Environment {
     /// # Errors
     /// The payload is unusable; nothing has changed then.
     pub fn apply(&self, payload: &str, keys: KeyRing) -> Result<Position, ApplyError> {
-        self.take(payload, Some(keys))
+        self.take(serde_json::from_str(payload)?, &serde_json::from_str(payload)?, Some(keys))
     }
 
-    /// Applies a patch (JSON text) that leaves the keys as they are, and wakes everybody.
+    /// Applies a patch that leaves the keys as they are, and wakes everybody.
     ///
     /// # Errors
     /// The patch is unusable; nothing has changed then.
-    pub fn advance(&self, patch: &str) -> Result<Position, ApplyError> {
-        self.take(patch, None)
+    pub fn advance(&self, patch: Changes) -> Result<Position, ApplyError> {
+        let documents = serde_json::to_value(patch.payload())?;
+        self.take(patch, &documents, None)
     }
 
-    fn take(&self, payload: &str, keys: Option<KeyRing>) -> Result<Position, ApplyError> {
-        let changes: Changes = serde_json::from_str(payload)?;
-        let documents: serde_json::Value = serde_json::from_str(payload)?;
+    /// Takes `changes` over; `documents` is the same, parsed to the end.
+    fn take(
+        &self,
+        changes: Changes,
+        documents: &serde_json::Value,
+        keys: Option<KeyRing>,
+    ) -> Result<Position, ApplyError> {
         let position = changes.position();
         {
             let mut state = self.state.write();
@@ -148,8 +153,8 @@ impl Environment {
                 return Err(ApplyError::OutOfOrder(state.position));
             }
             match changes.from {
-                None => state.replace(changes, &documents)?,
-                Some(from) => state.patch(from, changes, &documents)?,
+                None => state.replace(changes, documents)?,
+                Some(from) => state.patch(from, changes, documents)?,
             }
             if let Some(keys) = keys {
                 state.keys = keys;

@@ -168,7 +168,7 @@ impl Follower {
             }
             let held = environment.position();
             let Some(patch) = session.advance(environment.key(), held).await? else { return Ok(false) };
-            let change = FleetChange::of(environment.key(), held, environment.advance(&patch));
+            let change = FleetChange::of(environment.key(), held, environment.advance(patch));
             let applied = matches!(change, FleetChange::Moved { .. });
             self.took(&[change], progress, noticed);
             if !applied {

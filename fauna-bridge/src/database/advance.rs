@@ -30,13 +30,13 @@ impl Advance {
         Ok(Self(client.prepare_typed(ADVANCE, &[Type::TEXT, Type::UUID, Type::INT8]).await?))
     }
 
-    /// The patch (JSON text) that leads on from `held`. None if there is none, or if it takes more than flags and audiences.
+    /// The patch that leads on from `held`. None if there is none, or if it takes more than flags and audiences.
     pub async fn read(
         &self,
         client: &Client,
         environment: &Arc<str>,
         held: Position,
-    ) -> Result<Option<String>, tokio_postgres::Error> {
+    ) -> Result<Option<Changes>, tokio_postgres::Error> {
         let rows = client.query(&self.0, &[&&**environment, &held.epoch, &held.revision]).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let mut changes = Changes {
@@ -60,6 +60,6 @@ impl Advance {
             };
             into.insert(row.try_get::<_, &str>(2)?.into(), document);
         }
-        Ok(serde_json::to_string(&changes.payload()).ok())
+        Ok(Some(changes))
     }
 }

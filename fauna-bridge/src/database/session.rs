@@ -19,6 +19,7 @@ use tokio_postgres::{AsyncMessage, Client, Connection, Socket, Statement};
 use super::advance::Advance;
 use super::catch_up::CatchUp;
 use super::{Announcement, Database, DatabaseError, words};
+use crate::documents::Changes;
 use crate::fleet::EnvironmentReading;
 use crate::position::Position;
 
@@ -120,7 +121,7 @@ impl Session {
         }
     }
 
-    /// The patch (JSON text) that leads one environment on from `held`. None if it takes more than that: [`Self::catch_up`] tells.
+    /// The patch that leads one environment on from `held`. None if it takes more than that: [`Self::catch_up`] tells.
     ///
     /// # Errors
     /// The query failed or took too long.
@@ -128,7 +129,7 @@ impl Session {
         &self,
         environment: &Arc<str>,
         held: Position,
-    ) -> Result<Option<String>, DatabaseError> {
+    ) -> Result<Option<Changes>, DatabaseError> {
         let read = async { Ok(self.advance.read(&self.listener, environment, held).await?) };
         self.database.within("reading what was announced", read).await
     }
