@@ -12,6 +12,9 @@ use crate::Value;
 /// Buckets are numbered 0 to 99 999: one per thousandth of a percent.
 pub(crate) const BUCKETS: u32 = 100_000;
 
+/// The greatest of the integers that a double can tell from their neighbours.
+pub const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+
 /// The bucket of `value` under `salt`, in 0..=99 999.
 ///
 /// ```
@@ -91,7 +94,6 @@ fn scale(hash: u32) -> u32 {
 /// The bucket of an attribute: of a string, or of a number that is an integer every double can
 /// tell from its neighbours, written in decimal. `None`: counts as missing.
 pub(crate) fn bucket_of<A>(salt: &Salt, value: Option<Value<'_, A>>) -> Option<u32> {
-    const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
     match value? {
         Value::String(Cow::Borrowed(text)) => Some(salt.bucket(text)),
         Value::String(Cow::Owned(text)) => Some(salt.bucket(&text)),

@@ -16,10 +16,10 @@ use crate::trace::{Conclusion, Opening, StepKind, Steps, Tracer, to_json};
 use crate::{Context, Explanation, Source, Timestamp};
 
 /// How many flags and audiences may be in progress at once, the first flag included.
-const MAX_DEPTH: u32 = 64;
+pub const MAX_DEPTH: u32 = 64;
 
 /// How many prerequisites and audiences one evaluation may visit.
-const MAX_VISITS: u32 = 10_000;
+pub const MAX_VISITS: u32 = 10_000;
 
 /// Evaluates the flag `key` for `context` at `now`.
 pub fn evaluate<'s, S, C>(source: &'s S, key: &str, context: &C, now: Timestamp) -> Evaluation<'s>

@@ -14,3 +14,17 @@ pub trait Source {
     /// The audience with this key.
     fn audience(&self, key: &str) -> Option<&Audience>;
 }
+
+/// A source without flags or audiences.
+#[derive(Debug, Clone, Copy)]
+pub struct Nothing;
+
+impl Source for Nothing {
+    fn flag(&self, _key: &str) -> Option<&Flag> {
+        None
+    }
+
+    fn audience(&self, _key: &str) -> Option<&Audience> {
+        None
+    }
+}

@@ -1,24 +1,11 @@
 //! Evaluation as all functions need it: on the cache, at the statement's time.
 
-use fauna_core::{Audience, Context, Evaluation, Flag, Source, Timestamp, Variant, evaluate, evaluate_flag};
+use fauna_core::{Context, Evaluation, Nothing, Timestamp, Variant, evaluate, evaluate_flag};
 
 use crate::cache::{Cache, CachedFlag, with_cache};
 use crate::jsonb::{Container, Jsonb};
 use crate::time::statement_time;
 use crate::varlena::Text;
-
-/// Stands in for the cache once it is known to have no such flag, so that it is not asked twice.
-struct NoFlags;
-
-impl Source for NoFlags {
-    fn flag(&self, _key: &str) -> Option<&Flag> {
-        None
-    }
-
-    fn audience(&self, _key: &str) -> Option<&Audience> {
-        None
-    }
-}
 
 /// An evaluation and the cached flag that it is of.
 pub struct Outcome<'c> {
@@ -31,7 +18,8 @@ impl<'c> Outcome<'c> {
     pub fn new(cache: &'c Cache, key: &str, context: &impl Context, now: Timestamp) -> Self {
         match cache.cached_flag(key) {
             Some(cached) => Self::of(cached, cache, context, now),
-            None => Self { evaluation: evaluate(&NoFlags, key, context, now), cached: None },
+            // The cache has been asked, and is not asked again.
+            None => Self { evaluation: evaluate(&Nothing, key, context, now), cached: None },
         }
     }
 

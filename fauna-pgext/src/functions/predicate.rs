@@ -4,12 +4,14 @@ use std::cell::RefCell;
 
 use fauna_core::{AttributePath, Context, Value};
 use pgrx::datum::FromDatum;
+use pgrx::pg_sys::NodeTag;
 use pgrx::prelude::*;
-use pgrx::{PgMemoryContexts, impl_sql_translatable, pg_sys};
+use pgrx::{impl_sql_translatable, pg_sys};
 
 use crate::jsonb::{Jsonb, to_json};
 use crate::predicate::{ATTRIBUTE, Compiled, Problem, Subject, predicate};
-use crate::row::{Elements, Field, Kind, label_changes};
+use crate::row::nodes::{nodes, read};
+use crate::row::{Elements, Field, Kind, kept, label_changes};
 use crate::varlena::{Text, argument};
 
 /// `predicate, problem, subject`
@@ -57,21 +59,15 @@ impl CallSite {
     /// # Safety
     /// `call` is that of the running call, of a function that keeps nothing else in `fn_extra`.
     unsafe fn of<'a>(call: pg_sys::FunctionCallInfo) -> &'a Self {
-        // SAFETY: the call has a function, whose memory lives as long as its `fn_extra` is used.
+        let is_current = |site: &Self| site.label_changes == label_changes();
+        // SAFETY: as the caller says.
         unsafe {
-            let function = (*call).flinfo;
-            let kept = (*function).fn_extra.cast::<Self>();
-            if kept.is_null() || (*kept).label_changes != label_changes() {
-                let site = Self {
-                    kind: Kind::of(pg_sys::get_fn_expr_argtype(function, 0)),
-                    label_changes: label_changes(),
-                    is_constant: is_constant((*function).fn_expr, 1),
-                    condition: RefCell::default(),
-                };
-                let memory = PgMemoryContexts::For((*function).fn_mcxt).leak_and_drop_on_delete(site);
-                (*function).fn_extra = memory.cast();
-            }
-            &*(*function).fn_extra.cast()
+            kept(call, is_current, |function| Self {
+                kind: Kind::of(pg_sys::get_fn_expr_argtype(function, 0)),
+                label_changes: label_changes(),
+                is_constant: is_constant((*function).fn_expr, 1),
+                condition: RefCell::default(),
+            })
         }
     }
 
@@ -94,18 +90,12 @@ impl CallSite {
 /// The expression of a running call, if it has one.
 unsafe fn is_constant(call: *mut pg_sys::Node, argument: usize) -> bool {
     // SAFETY: a node says what it is, and a function call's arguments are a list of nodes.
-    #[expect(clippy::cast_ptr_alignment, reason = "nodes are allocated as what they say they are")]
     unsafe {
-        if call.is_null() || (*call).type_ != pg_sys::NodeTag::T_FuncExpr {
+        if call.as_ref().is_none_or(|call| call.type_ != NodeTag::T_FuncExpr) {
             return false;
         }
-        let arguments = (*call.cast::<pg_sys::FuncExpr>()).args;
-        if arguments.is_null() || usize::try_from((*arguments).length).is_ok_and(|length| argument >= length)
-        {
-            return false;
-        }
-        let argument = (*(*arguments).elements.add(argument)).ptr_value.cast::<pg_sys::Node>();
-        (*argument).type_ == pg_sys::NodeTag::T_Const
+        let argument = nodes(read::<pg_sys::FuncExpr>(call).args).get(argument);
+        argument.is_some_and(|argument| (**argument).type_ == NodeTag::T_Const)
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use fauna_core::{Audience, check_condition};
+use fauna_core::{Audience, MAX_DEPTH, MAX_VISITS, check_condition};
 use pgrx::pg_sys;
 use serde_json::Value as Json;
 
@@ -37,10 +37,6 @@ pub enum Problem {
     /// Nested too deep, or too many times: evaluation gives up there, too.
     TooLarge,
 }
-
-/// Audiences in progress at once, and visited in all: the bounds of evaluation.
-const MAX_DEPTH: usize = 64;
-const MAX_VISITS: usize = 10_000;
 
 /// Times that documents are read again because others have committed in between.
 const MAX_ATTEMPTS: usize = 8;
@@ -103,8 +99,8 @@ impl Documents {
 struct Builder<'b> {
     relation: &'b Relation,
     documents: &'b mut Documents,
-    depth: usize,
-    visits: usize,
+    depth: u32,
+    visits: u32,
 }
 
 impl Builder<'_> {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use fauna_core::{Audience, Context, Flag, Source, is_member};
+use fauna_core::{Audience, Context, Nothing, is_member};
 use serde_json::{Map, Value as Json, json};
 
 /// What the attribute is called where a condition is applied to a value instead of a context.
@@ -89,19 +89,6 @@ impl Compiled {
 
     /// Whether it holds for the attribute [`ATTRIBUTE`] of `context`. False if it is no valid condition.
     pub fn holds(&self, context: &impl Context) -> bool {
-        is_member(&NothingElse, &self.0, context).unwrap_or(false)
-    }
-}
-
-/// Where no audience is found that a condition may ask for.
-struct NothingElse;
-
-impl Source for NothingElse {
-    fn flag(&self, _: &str) -> Option<&Flag> {
-        None
-    }
-
-    fn audience(&self, _: &str) -> Option<&Audience> {
-        None
+        is_member(&Nothing, &self.0, context).unwrap_or(false)
     }
 }

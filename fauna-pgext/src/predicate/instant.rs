@@ -5,14 +5,10 @@ use fauna_core::Timestamp;
 use super::class::Instant;
 use super::condition::Condition;
 use super::sql::Sql;
+use crate::time::{MICROS_PER_DAY, WRITABLE};
 
-const MICROS_PER_DAY: i64 = 86_400_000_000;
-
-/// 0001-01-01T00:00:00Z
-const FIRST: i64 = -62_135_596_800_000_000;
-
-/// 10000-01-01T00:00:00Z
-const END: i64 = 253_402_300_800_000_000;
+const FIRST: i64 = WRITABLE.start;
+const END: i64 = WRITABLE.end;
 
 /// The condition on a column that is not null.
 pub fn comparison(value: &str, instant: Instant, condition: &Condition<'_>) -> Option<Sql> {

@@ -5,14 +5,13 @@
 //! that becomes 18 or more", which indexes on it can serve. For `real`, that value is searched for with the very conversion
 //! that evaluation uses.
 
+use fauna_core::MAX_SAFE_INTEGER;
+
 use super::class::{Class, EXACT_DIGITS, Precision};
 use super::condition::Condition;
 use super::decimal::{midpoint, overflow, shortest, significant_digits};
 use super::sql::{Sql, equals_any};
 use crate::unguarded;
-
-/// The integers that a double can tell from their neighbours.
-const SAFE_INTEGERS: f64 = 9_007_199_254_740_991.0;
 
 /// More intervals than this are rather asked of the function.
 const MAX_INTERVALS: usize = 8;
@@ -113,7 +112,7 @@ fn equality(value: &str, class: &Class, numbers: &[f64]) -> Option<Sql> {
 pub fn integers((min, max): (i64, i64), condition: &Condition<'_>) -> Option<Vec<String>> {
     let mut integers = Vec::new();
     for number in condition.numbers() {
-        if number.abs() > SAFE_INTEGERS {
+        if number.abs() > MAX_SAFE_INTEGER {
             return None;
         }
         #[expect(clippy::cast_possible_truncation, reason = "in the range of integers")]

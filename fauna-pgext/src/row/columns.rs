@@ -11,11 +11,12 @@ use std::collections::HashMap;
 use std::slice;
 
 use pgrx::datum::FromDatum;
+use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag;
 use pgrx::prelude::*;
-use pgrx::{PgMemoryContexts, pg_sys};
 use rustc_hash::FxBuildHasher;
 
+use super::call_site;
 use super::field::Field;
 use super::keyed::Keyed;
 use super::kind::Kind;
@@ -88,19 +89,13 @@ impl<'a, T: Keyed> ColumnsCall<'a, T> {
     /// always passes the same `T`.
     #[inline]
     pub unsafe fn new(call: pg_sys::FunctionCallInfo) -> Self {
-        // SAFETY: the call has a function, whose memory lives as long as its `fn_extra` is used; and
-        // `nargs` arguments.
+        // SAFETY: as the caller says; the call has `nargs` arguments.
         unsafe {
-            let function = (*call).flinfo;
             let count = usize::try_from((*call).nargs).unwrap_or_default();
             let arguments = slice::from_raw_parts((*call).args.as_ptr(), count);
-            let kept = (*function).fn_extra.cast::<CallSite<T>>();
-            if kept.is_null() || (*kept).label_changes != labels::changes() {
-                let site = CallSite::<T>::new(function, arguments);
-                let memory = PgMemoryContexts::For((*function).fn_mcxt).leak_and_drop_on_delete(site);
-                (*function).fn_extra = memory.cast();
-            }
-            Self { site: &*(*function).fn_extra.cast::<CallSite<T>>(), arguments }
+            let is_current = |site: &CallSite<T>| site.label_changes == labels::changes();
+            let site = call_site::kept(call, is_current, |function| CallSite::new(function, arguments));
+            Self { site, arguments }
         }
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ffi::CStr;
 use std::marker::PhantomData;
 
-use fauna_core::{Scalar, Value};
+use fauna_core::{MAX_SAFE_INTEGER, Scalar, Value};
 use pgrx::pg_sys;
 use uuid::Uuid;
 
@@ -14,7 +14,8 @@ use crate::jsonb::{self, Container, Node, Numeric};
 use crate::{unguarded, varlena};
 
 /// The integers that a double can tell from their neighbours.
-const SAFE_INTEGERS: std::ops::RangeInclusive<i64> = -9_007_199_254_740_991..=9_007_199_254_740_991;
+#[expect(clippy::cast_possible_truncation, reason = "an integer")]
+const SAFE_INTEGERS: std::ops::RangeInclusive<i64> = -(MAX_SAFE_INTEGER as i64)..=MAX_SAFE_INTEGER as i64;
 
 /// A value that is not null, where it lies.
 #[derive(Clone, Copy)]

@@ -4,12 +4,7 @@ use std::borrow::Cow;
 
 use fauna_core::{Scalar, Timestamp};
 
-use crate::time::from_postgres;
-
-const MICROS_PER_DAY: i64 = 86_400_000_000;
-
-/// The years that RFC 3339 can write: from 0001-01-01 to before 10000-01-01.
-const WRITABLE: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
+use crate::time::{MICROS_PER_DAY, WRITABLE, from_postgres};
 
 /// A `date`: its first moment in UTC.
 pub fn of_date(days: i32) -> Scalar<'static> {

@@ -5,7 +5,7 @@ use fauna_core::{AttributePath, Audience, Source, audience_needs, flag_needs};
 use crate::cache::{Cache, CachedFlag};
 
 /// Something that the cache has by key, and that asks a context for attributes.
-pub trait Keyed: Sized {
+pub trait Keyed: Sized + 'static {
     /// Finds it by its key.
     fn find<'c>(cache: &'c Cache, key: &str) -> Option<&'c Self>;
 

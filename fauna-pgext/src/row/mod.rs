@@ -12,6 +12,7 @@
 //! doubles) is missing, not a text.
 
 mod array;
+mod call_site;
 mod columns;
 mod field;
 mod instant;
@@ -19,7 +20,7 @@ mod keyed;
 mod kind;
 mod labels;
 mod missing;
-mod nodes;
+pub mod nodes;
 mod record;
 mod resolved;
 mod rewrite;
@@ -31,6 +32,7 @@ use fauna_core::{AttributePath, Scalar, Value};
 use crate::jsonb;
 use columns::Columns;
 
+pub use call_site::kept;
 pub use columns::{CalledRow, ColumnsCall};
 pub use field::Field;
 pub use kind::Kind;

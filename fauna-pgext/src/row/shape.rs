@@ -10,9 +10,10 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::rc::Rc;
 
-use pgrx::{PgMemoryContexts, PgTupleDesc, pg_sys};
+use pgrx::{PgTupleDesc, pg_sys};
 use rustc_hash::FxBuildHasher;
 
+use super::call_site;
 use super::field::Field;
 use super::kind::Kind;
 use super::labels;
@@ -58,16 +59,8 @@ struct CallSite(RefCell<Option<Rc<Shape>>>);
 /// # Safety
 /// `fcinfo` is that of the running call, of a function that keeps nothing else in `fn_extra`.
 pub unsafe fn of_call_site(fcinfo: pg_sys::FunctionCallInfo, row_type: RowType) -> ShapeInUse {
-    // SAFETY: the call has a function, whose memory lives as long as its `fn_extra` is used.
-    let site = unsafe {
-        let function = (*fcinfo).flinfo;
-        if (*function).fn_extra.is_null() {
-            let memory =
-                PgMemoryContexts::For((*function).fn_mcxt).leak_and_drop_on_delete(CallSite::default());
-            (*function).fn_extra = memory.cast();
-        }
-        &*(*function).fn_extra.cast::<CallSite>()
-    };
+    // SAFETY: as the caller says.
+    let site = unsafe { call_site::kept(fcinfo, |_| true, |_| CallSite::default()) };
     let kept = site.0.borrow().as_ref().filter(|shape| shape.is_of(row_type)).map(Rc::clone);
     let shape = kept.unwrap_or_else(|| {
         let shape = Rc::new(Shape::new(row_type));
