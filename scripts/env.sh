@@ -43,6 +43,24 @@ as_root() {
 # Writes a new random password to a file that only its owner may read.
 new_password() { (umask 077 && head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$1"); }
 
+# Goes on as the only script that uses the build output. Cargo takes a clone's sources for another's when their times allow,
+# so what was built of Fauna itself goes when another clone comes; what it depends on stays. Scripts that build say
+# `own_build_output "$@"` first, which starts them again with the lock; those that they call find it theirs already.
+own_build_output() {
+  if [ "${FAUNA_OWNS_BUILD_OUTPUT:-}" != "$CARGO_TARGET_DIR" ]; then
+    mkdir -p "$CARGO_TARGET_DIR"
+    export FAUNA_OWNS_BUILD_OUTPUT=$CARGO_TARGET_DIR
+    local lock=$CARGO_TARGET_DIR/fauna.lock
+    flock --nonblock "$lock" true || say "waiting for another clone to finish with $CARGO_TARGET_DIR"
+    # --close: what a test leaves running must not keep the lock.
+    exec flock --close "$lock" "$0" "$@"
+  fi
+  if [ "$(cat "$CARGO_TARGET_DIR/fauna.root" 2>/dev/null)" != "$root" ]; then
+    find "$CARGO_TARGET_DIR" -maxdepth 4 -path '*/.fingerprint/fauna-*' -prune -exec rm -rf {} +
+    echo "$root" >"$CARGO_TARGET_DIR/fauna.root"
+  fi
+}
+
 # Builds everything, the extension for the majors named, and says in the variables that the suites read where it is.
 build_for_tests() { # build_for_tests [<major>…]
   "$root/scripts/build" "$@"
