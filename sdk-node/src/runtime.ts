@@ -1,6 +1,9 @@
+import { get } from './http-get.ts';
+
 /** What the SDK needs from the world around it; injected, so that tests drive time, chance and the network. */
 export interface Runtime {
-  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  /** The global `fetch` is one; without any, the SDK reads by `node:http` and `node:https`. */
+  readonly fetch: (url: string, request: StreamRequest) => Promise<StreamResponse>;
   readonly setTimeout: (callback: () => void, delayMs: number) => unknown;
   readonly clearTimeout: (timer: unknown) => void;
   /** Milliseconds since the Unix epoch. */
@@ -9,9 +12,21 @@ export interface Runtime {
   readonly random: () => number;
 }
 
-/** The real world, looked up at call time so that instrumentation which replaces `fetch` is honoured. */
+export interface StreamRequest {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+/** As much of a `Response` as reading a stream takes. */
+export interface StreamResponse {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: AsyncIterable<Uint8Array> | null;
+}
+
+/** The real world; timers are looked up at call time, so that whoever replaces them is honoured. */
 export const DEFAULT_RUNTIME: Runtime = {
-  fetch: (url, init) => globalThis.fetch(url, init),
+  fetch: get,
   setTimeout: (callback, delayMs) => setTimeout(callback, delayMs),
   clearTimeout: (timer) => {
     clearTimeout(timer as NodeJS.Timeout);

@@ -19,7 +19,10 @@ export interface ClientOptions {
   readonly heartbeatTimeoutMs?: number;
   /** Where warnings go; the console by default. */
   readonly logger?: Logger;
-  /** Replacements for `fetch`, timers, clock and randomness: for tests and unusual environments. */
+  /**
+   * Replacements for how requests are sent (a `fetch`), timers, clock and randomness: for tests and unusual
+   * environments.
+   */
   readonly runtime?: Partial<Runtime>;
 }
 

@@ -1,14 +1,19 @@
-/** The client over real sockets and the real `fetch`, against a server that can misbehave. */
+/** The client over real sockets, against a server that can misbehave. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Transform } from 'node:stream';
+import { constants, createBrotliCompress, createDeflate, createGzip } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createClient } from '../../src/index.ts';
-import type { FaunaClient, Logger } from '../../src/index.ts';
+import type { ClientOptions, FaunaClient, Logger } from '../../src/index.ts';
 import { booleanFlag, patch, put } from '../support/rulesets.ts';
 
 const SILENT: Logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** Does not wait for a second attempt. */
+const BRIEFLY = { timeoutMs: 300, runtime: {} };
 
 let handle: (request: IncomingMessage, response: ServerResponse) => void;
 let client: FaunaClient;
@@ -28,12 +33,13 @@ afterEach(async () => {
   await closed;
 });
 
-function connect(): Promise<FaunaClient> {
+function connect(options: Partial<ClientOptions> = {}): Promise<FaunaClient> {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   // Without waiting between attempts, as if the server had wished so.
   const setTimeoutNow = (callback: () => void, delayMs: number): unknown =>
     setTimeout(callback, delayMs <= 1000 ? 0 : delayMs);
-  return createClient({ url, key: 'fauna_sk_x', logger: SILENT, runtime: { setTimeout: setTimeoutNow } });
+  const runtime = { setTimeout: setTimeoutNow };
+  return createClient({ url, key: 'fauna_sk_x', logger: SILENT, runtime, ...options });
 }
 
 function stream(response: ServerResponse): ServerResponse {
@@ -82,14 +88,64 @@ test('close() ends the connection', async () => {
   await gone;
 });
 
-test('a compressed stream is read as well', async () => {
-  const { createGzip, constants } = await import('node:zlib');
-  handle = (_request, response) => {
-    response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' });
-    const gzip = createGzip({ flush: constants.Z_SYNC_FLUSH });
-    gzip.pipe(response);
-    gzip.write(event('put', put(1, { a: booleanFlag() })));
+test.each([
+  ['gzip', (): Transform => createGzip({ flush: constants.Z_SYNC_FLUSH })],
+  ['deflate', (): Transform => createDeflate({ flush: constants.Z_SYNC_FLUSH })],
+  ['br', (): Transform => createBrotliCompress({ flush: constants.BROTLI_OPERATION_FLUSH })],
+])('a stream compressed with %s is read as it comes', async (encoding, compressor) => {
+  const compressed = compressor();
+  handle = (request, response) => {
+    expect(request.headers['accept-encoding']).toContain(encoding);
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': encoding });
+    compressed.pipe(response);
+    compressed.write(event('put', put(1, { a: booleanFlag() })));
   };
   client = await connect();
   expect(client.boolean('a', {}, false)).toBe(true);
+  const changed = new Promise((resolve) => client.on('change', resolve));
+  compressed.write(event('patch', patch(1, 2, { a: null })));
+  await changed;
+});
+
+test('a compressed stream that is cut is resumed', async () => {
+  let connections = 0;
+  handle = (_request, response) => {
+    connections += 1;
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' });
+    const gzip = createGzip({ flush: constants.Z_SYNC_FLUSH });
+    gzip.pipe(response);
+    if (connections > 1) gzip.write(event('patch', patch(1, 2, { a: null })));
+    else gzip.write(event('put', put(1)), () => setTimeout(() => response.socket?.resetAndDestroy(), 20));
+  };
+  client = await connect();
+  await new Promise((resolve) => client.on('change', resolve));
+  expect([client.position?.revision, connections]).toEqual([2, 2]);
+});
+
+test('an encoding that nobody asked for is an error that says so', async () => {
+  handle = (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': 'zstd' }).write('x');
+  };
+  client = await connect(BRIEFLY);
+  expect(client.error?.message).toMatch(/content encoding zstd, which was not asked for/);
+});
+
+test('a redirect is not followed: its address is in the error', async () => {
+  handle = (_request, response) =>
+    response.writeHead(308, { location: 'https://flags.example.com/v1/stream' }).end();
+  client = await connect(BRIEFLY);
+  expect([client.error?.code, client.error?.status]).toEqual(['BAD_RESPONSE', 308]);
+  expect(client.error?.message).toMatch(/redirects to https:\/\/flags\.example\.com/);
+});
+
+test.each(['127.0.0.1', 'localhost'])('an address of %s where nobody listens is named', async (host) => {
+  const unused = createServer();
+  await once(unused.listen(0, '127.0.0.1'), 'listening');
+  const { port } = unused.address() as AddressInfo;
+  unused.close();
+  client = await connect({ ...BRIEFLY, url: `http://${host}:${port}` });
+  expect([client.error?.code, client.error?.message]).toEqual([
+    'DISCONNECTED',
+    'the connection failed: ECONNREFUSED',
+  ]);
 });

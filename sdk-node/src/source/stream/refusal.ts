@@ -1,12 +1,12 @@
 /** Puts what can go wrong with a request into the client's own words. */
 import { FaunaError } from '../../fauna-error.ts';
+import type { StreamResponse } from '../../runtime.ts';
 
 /** No server's Retry-After keeps a client away for longer. */
 const MAX_RETRY_AFTER_MS = 5 * 60_000;
 
 /** Why this answer is no stream; undefined if it is one. */
-export function errorOfResponse(response: Response): FaunaError | undefined {
-  const { status } = response;
+export function errorOfResponse({ status, headers }: StreamResponse): FaunaError | undefined {
   if (status === 401) {
     return new FaunaError('UNAUTHORIZED', 'the SDK key is unknown, revoked or expired', { status });
   }
@@ -15,8 +15,14 @@ export function errorOfResponse(response: Response): FaunaError | undefined {
       status,
     });
   }
+  const location = headers.get('location');
+  if (status >= 300 && status < 400 && location !== null) {
+    return new FaunaError('BAD_RESPONSE', `the server redirects to ${location}; set the url to that`, {
+      status,
+    });
+  }
   if (status !== 200) return new FaunaError('BAD_RESPONSE', `the server answered ${status}`, { status });
-  const type = response.headers.get('content-type') ?? '';
+  const type = headers.get('content-type') ?? '';
   if (/^text\/event-stream\b/i.test(type)) return undefined;
   return new FaunaError('BAD_RESPONSE', 'the answer is no event stream; is the URL the bridge’s?', {
     status,
@@ -29,15 +35,15 @@ export function errorOfException(cause: unknown): FaunaError {
   return new FaunaError('DISCONNECTED', `the connection failed: ${reasonOf(cause)}`, { cause });
 }
 
-/** `fetch` says "fetch failed" and puts what happened into its cause. */
+/** `fetch` says "fetch failed" and puts what happened into its cause; a host with several addresses fails without words. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
-  const inner = error.cause as { readonly code?: unknown } | undefined;
-  return typeof inner?.code === 'string' ? inner.code : error.message;
+  const { code } = (error.cause ?? error) as { readonly code?: unknown };
+  return typeof code === 'string' ? code : error.message;
 }
 
 /** The wait a `Retry-After` header asks for, in seconds or as a date; 0 without one. */
-export function retryAfterMs(headers: Headers, now: number): number {
+export function retryAfterMs(headers: StreamResponse['headers'], now: number): number {
   const value = headers.get('retry-after')?.trim();
   if (value === undefined || value === '') return 0;
   const delayMs = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;

@@ -116,7 +116,7 @@ export class StreamSource implements DataSource {
       });
       const refusal = errorOfResponse(response);
       if (refusal !== undefined || response.body === null) {
-        await response.body?.cancel();
+        connection.controller.abort();
         const error =
           refusal ?? new FaunaError('BAD_RESPONSE', 'the answer has no body', { status: response.status });
         this.#disconnect(connection, error, retryAfterMs(response.headers, this.#runtime.now()));
@@ -131,7 +131,7 @@ export class StreamSource implements DataSource {
     }
   }
 
-  async #readBody(connection: Connection, sink: DataSink, body: ReadableStream<Uint8Array>): Promise<void> {
+  async #readBody(connection: Connection, sink: DataSink, body: AsyncIterable<Uint8Array>): Promise<void> {
     const parser = new SseParser({
       onEvent: (event) => {
         if (connection === this.#connection) this.#receive(connection, sink, event);
@@ -140,18 +140,15 @@ export class StreamSource implements DataSource {
         this.#backoff.setBase(delayMs);
       },
     });
-    const reader = body.getReader();
-    // A body of the real fetch fails when its request is aborted; one of an injected fetch need not know about that.
-    connection.controller.signal.addEventListener('abort', () => {
-      reader.cancel().catch(() => undefined);
-    });
-    while (connection === this.#connection) {
-      const { done, value } = await reader.read();
-      if (done || connection !== this.#connection) break;
-      this.#watch(connection);
-      parser.push(value);
-    }
-    reader.releaseLock();
+    const read = async (): Promise<void> => {
+      for await (const chunk of body) {
+        if (connection !== this.#connection) return;
+        this.#watch(connection);
+        parser.push(chunk);
+      }
+    };
+    // A body of the real world fails when its request is aborted; one of an injected fetch need not know about that.
+    await Promise.race([read(), aborted(connection.controller.signal)]);
   }
 
   #opened(connection: Connection, sink: DataSink): void {
@@ -253,6 +250,14 @@ export class StreamSource implements DataSource {
         ? undefined
         : this.#runtime.setTimeout(callback, delayMs);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => {
+      resolve();
+    });
+  });
 }
 
 function eventIdOf({ position }: DataSink): string | undefined {
