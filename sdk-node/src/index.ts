@@ -12,5 +12,5 @@ export type { JsonObject, JsonValue } from './evaluator/json-value.ts';
 export { FaunaError } from './fauna-error.ts';
 export type { FaunaErrorCode } from './fauna-error.ts';
 export type { Logger } from './logger.ts';
-export type { Runtime } from './runtime.ts';
+export type { Runtime, StreamRequest, StreamResponse } from './runtime.ts';
 export type { RulesetChange } from './source/ruleset-store.ts';
