@@ -28,6 +28,7 @@
 mod attribute;
 mod audience;
 mod bucket;
+mod bytes;
 mod case_fold;
 mod condition;
 mod context;
@@ -49,6 +50,7 @@ mod version;
 pub use attribute::AttributePath;
 pub use audience::Audience;
 pub use bucket::{MAX_SAFE_INTEGER, bucket};
+pub use bytes::same_bytes;
 pub use condition::check_condition;
 pub use context::{Context, JsonArray, Scalar, Value};
 pub use document::DocumentError;

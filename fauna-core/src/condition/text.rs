@@ -3,6 +3,7 @@
 use hashbrown::HashSet;
 use memchr::memmem::Finder;
 
+use crate::bytes::same_bytes;
 use crate::case_fold::fold;
 
 /// Above this many values a hash beats comparing with each.
@@ -60,10 +61,7 @@ impl Text {
 impl Values {
     fn match_bytes(&self, text: &[u8]) -> bool {
         match self {
-            // Most are told apart by length or last byte, which takes no call.
-            Self::Few(values) => values
-                .iter()
-                .any(|value| value.len() == text.len() && value.last() == text.last() && **value == *text),
+            Self::Few(values) => values.iter().any(|value| same_bytes(value, text)),
             Self::Many(values) => values.contains(text),
             Self::Contained(finders) => finders.iter().any(|finder| finder.find(text).is_some()),
             Self::Prefixes(values) => values.iter().any(|value| text.starts_with(value)),

@@ -6,6 +6,8 @@
 //! All reads are bounds-checked slices, so not even a corrupt value can lead outside; it merely
 //! has missing members.
 
+use fauna_core::same_bytes;
+
 use super::numeric::Numeric;
 
 const COUNT: u32 = 0x0FFF_FFFF;
@@ -115,8 +117,7 @@ impl<'a> Container<'a> {
             }
             if length == key.len() {
                 let name = data.get(start..start + length)?;
-                // Most are told apart by a byte, which takes no call.
-                if name.first() == key.first() && name == key {
+                if same_bytes(name, key) {
                     let passed: usize =
                         entries.get(index..index + count)?.iter().copied().map(length_of).sum();
                     let value = entries.get(index + count)?;
@@ -210,13 +211,23 @@ fn node(data: &[u8], kind: u32, start: usize, end: usize) -> Option<Node<'_>> {
     // Numbers and containers begin at a multiple of four.
     let aligned = start.next_multiple_of(4);
     Some(match kind {
-        STRING => std::str::from_utf8(data.get(start..end)?).map_or(Node::Null, Node::String),
+        STRING => text(data.get(start..end)?).map_or(Node::Null, Node::String),
         NUMERIC => Node::Number(Numeric::new(data.get(aligned..end)?)),
         TRUE => Node::Bool(true),
         FALSE => Node::Bool(false),
         CONTAINER => Node::Container(Container::new(data.get(aligned..end)?)),
         _ => Node::Null,
     })
+}
+
+/// Most texts are ASCII, and most are short: then this takes no call.
+#[inline]
+fn text(bytes: &[u8]) -> Option<&str> {
+    if bytes.is_ascii() {
+        // SAFETY: ASCII is UTF-8.
+        return Some(unsafe { str::from_utf8_unchecked(bytes) });
+    }
+    str::from_utf8(bytes).ok()
 }
 
 impl<'a> Iterator for Nodes<'a> {
