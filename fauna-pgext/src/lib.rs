@@ -9,6 +9,7 @@
 //! together.
 
 mod cache;
+mod call_site;
 mod catalog;
 mod compile;
 mod counts;
@@ -16,6 +17,7 @@ mod functions;
 mod install;
 mod invalidation;
 mod jsonb;
+mod keyed;
 mod load;
 mod memory;
 mod predicate;

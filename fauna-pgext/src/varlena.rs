@@ -129,20 +129,20 @@ pub fn to_datum(bytes: &[u8]) -> pg_sys::Datum {
 
 /// A `text` argument, borrowed.
 #[derive(Clone, Copy)]
-pub struct Text<'a>(&'a str);
+pub struct Text<'a>(&'a [u8]);
 
 impl<'a> Text<'a> {
     /// The text. Bytes that are not UTF-8 read as empty text, which is no key: the extension lives
     /// in UTF-8 databases only, where the server lets no such bytes in.
     pub fn as_str(self) -> &'a str {
-        self.0
+        std::str::from_utf8(self.0).unwrap_or_default()
     }
 }
 
 impl FromDatum for Text<'_> {
     unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
         // SAFETY: the function is declared to take `text` here.
-        (!is_null).then(|| Self(std::str::from_utf8(unsafe { payload(datum) }).unwrap_or_default()))
+        (!is_null).then(|| Self(unsafe { payload(datum) }))
     }
 }
 

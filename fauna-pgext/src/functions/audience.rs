@@ -1,19 +1,21 @@
 //! `fauna.in_audience` and `fauna.bucket`.
 
-use fauna_core::{Audience, Context, in_audience, is_member};
+use fauna_core::{Audience, Context, is_member};
 use pgrx::prelude::*;
 
 use super::outcome::given;
 use crate::cache::with_cache;
+use crate::call_site::KeyArgument;
 use crate::jsonb::Jsonb;
 use crate::row::{CalledRow, ColumnsCall, Record, Row};
 use crate::settings;
 use crate::varlena::Text;
 
 /// Whether the context is in the audience. False on any error, as for an unknown audience.
-fn is_in_audience(audience: Option<Text<'_>>, context: &impl Context) -> bool {
-    let key = audience.map_or("", Text::as_str);
-    with_cache(|cache| in_audience(cache, key, context).unwrap_or(false))
+fn is_in_audience(audience: &KeyArgument<'_, Audience>, context: &impl Context) -> bool {
+    with_cache(|cache| {
+        audience.find(cache).is_some_and(|audience| is_member(cache, audience, context).unwrap_or(false))
+    })
 }
 
 /// The same for a row that comes as its columns.
@@ -31,18 +33,24 @@ fn is_row_in_audience(call: &ColumnsCall<'_, Audience>) -> bool {
 #[pg_schema]
 mod fauna {
     use super::{
-        ColumnsCall, Jsonb, Record, Row, Text, default, given, is_in_audience, is_row_in_audience, pg_extern,
-        pg_sys, settings,
+        ColumnsCall, Jsonb, KeyArgument, Record, Row, Text, default, given, is_in_audience,
+        is_row_in_audience, pg_extern, pg_sys, settings,
     };
 
     #[pg_extern(name = "in_audience", stable, parallel_safe, cost = 10)]
-    fn in_audience(audience: Option<Text<'_>>, context: Option<Jsonb<'_>>) -> bool {
-        is_in_audience(audience, &given(context))
+    fn in_audience(
+        audience: Option<Text<'_>>,
+        context: Option<Jsonb<'_>>,
+        call: pg_sys::FunctionCallInfo,
+    ) -> bool {
+        // SAFETY: the call and its first argument; the function keeps nothing else.
+        is_in_audience(&unsafe { KeyArgument::first(call, audience) }, &given(context))
     }
 
     #[pg_extern(name = "in_audience", stable, parallel_safe, cost = 10)]
-    fn in_audience_in_session(audience: Option<Text<'_>>) -> bool {
-        is_in_audience(audience, &*settings::context())
+    fn in_audience_in_session(audience: Option<Text<'_>>, call: pg_sys::FunctionCallInfo) -> bool {
+        // SAFETY: the call and its first argument; the function keeps nothing else.
+        is_in_audience(&unsafe { KeyArgument::first(call, audience) }, &*settings::context())
     }
 
     #[pg_extern(name = "in_audience_row", stable, parallel_safe, cost = 10, support = row_support)]
@@ -53,7 +61,7 @@ mod fauna {
         call: pg_sys::FunctionCallInfo,
     ) -> bool {
         // SAFETY: the call and an argument of it; the function keeps nothing else.
-        is_in_audience(audience, &unsafe { Row::new(call, row, key_column) })
+        is_in_audience(&KeyArgument::passing(audience), &unsafe { Row::new(call, row, key_column) })
     }
 
     /// Its SQL is written out because pgrx has no type `"any"`.

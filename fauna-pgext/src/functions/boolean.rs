@@ -5,6 +5,7 @@ use pgrx::prelude::*;
 
 use super::outcome::{Outcome, evaluate_now, given, is_on};
 use crate::cache::{CachedFlag, with_cache};
+use crate::call_site::KeyArgument;
 use crate::jsonb::Jsonb;
 use crate::row::{CalledRow, ColumnsCall, Record, Row};
 use crate::settings;
@@ -12,7 +13,7 @@ use crate::time::statement_time;
 use crate::varlena::Text;
 
 /// The flag's boolean value. False on any error, and for a flag of another kind.
-fn is_enabled(flag: Option<Text<'_>>, context: &impl Context) -> bool {
+fn is_enabled(flag: &KeyArgument<'_, CachedFlag>, context: &impl Context) -> bool {
     evaluate_now(flag, context, is_on)
 }
 
@@ -30,18 +31,20 @@ fn is_enabled_for(call: &ColumnsCall<'_, CachedFlag>) -> bool {
 #[pg_schema]
 mod fauna {
     use super::{
-        ColumnsCall, Jsonb, Record, Row, Text, default, given, is_enabled, is_enabled_for, pg_extern, pg_sys,
-        settings,
+        ColumnsCall, Jsonb, KeyArgument, Record, Row, Text, default, given, is_enabled, is_enabled_for,
+        pg_extern, pg_sys, settings,
     };
 
     #[pg_extern(name = "enabled", stable, parallel_safe, cost = 10)]
-    fn enabled(flag: Option<Text<'_>>, context: Option<Jsonb<'_>>) -> bool {
-        is_enabled(flag, &given(context))
+    fn enabled(flag: Option<Text<'_>>, context: Option<Jsonb<'_>>, call: pg_sys::FunctionCallInfo) -> bool {
+        // SAFETY: the call and its first argument; the function keeps nothing else.
+        is_enabled(&unsafe { KeyArgument::first(call, flag) }, &given(context))
     }
 
     #[pg_extern(name = "enabled", stable, parallel_safe, cost = 10)]
-    fn enabled_in_session(flag: Option<Text<'_>>) -> bool {
-        is_enabled(flag, &*settings::context())
+    fn enabled_in_session(flag: Option<Text<'_>>, call: pg_sys::FunctionCallInfo) -> bool {
+        // SAFETY: the call and its first argument; the function keeps nothing else.
+        is_enabled(&unsafe { KeyArgument::first(call, flag) }, &*settings::context())
     }
 
     #[pg_extern(name = "enabled_row", stable, parallel_safe, cost = 10, support = row_support)]
@@ -52,7 +55,7 @@ mod fauna {
         call: pg_sys::FunctionCallInfo,
     ) -> bool {
         // SAFETY: the call and an argument of it; the function keeps nothing else.
-        is_enabled(flag, &unsafe { Row::new(call, row, key_column) })
+        is_enabled(&KeyArgument::passing(flag), &unsafe { Row::new(call, row, key_column) })
     }
 
     /// Its SQL is written out because pgrx has no type `"any"`.

@@ -3,9 +3,9 @@
 use fauna_core::{Context, Evaluation, Nothing, Timestamp, Variant, evaluate, evaluate_flag};
 
 use crate::cache::{Cache, CachedFlag, with_cache};
+use crate::call_site::KeyArgument;
 use crate::jsonb::{Container, Jsonb};
 use crate::time::statement_time;
-use crate::varlena::Text;
 
 /// An evaluation and the cached flag that it is of.
 pub struct Outcome<'c> {
@@ -16,10 +16,21 @@ pub struct Outcome<'c> {
 impl<'c> Outcome<'c> {
     /// Evaluates `key` on `cache`.
     pub fn new(cache: &'c Cache, key: &str, context: &impl Context, now: Timestamp) -> Self {
-        match cache.cached_flag(key) {
+        Self::of_found(cache.cached_flag(key), cache, context, now)
+    }
+
+    /// Evaluates what was found for a key in `cache` before.
+    #[inline]
+    fn of_found(
+        found: Option<&'c CachedFlag>,
+        cache: &'c Cache,
+        context: &impl Context,
+        now: Timestamp,
+    ) -> Self {
+        match found {
             Some(cached) => Self::of(cached, cache, context, now),
             // The cache has been asked, and is not asked again.
-            None => Self { evaluation: evaluate(&Nothing, key, context, now), cached: None },
+            None => Self { evaluation: evaluate(&Nothing, "", context, now), cached: None },
         }
     }
 
@@ -43,12 +54,11 @@ pub fn is_on(outcome: &Outcome<'_>) -> bool {
 
 /// Evaluates a flag at the statement's time, and reads what is wanted from the outcome.
 pub fn evaluate_now<T>(
-    flag: Option<Text<'_>>,
+    flag: &KeyArgument<'_, CachedFlag>,
     context: &impl Context,
     read: impl Fn(&Outcome<'_>) -> T,
 ) -> T {
-    let key = flag.map_or("", Text::as_str);
-    with_cache(|cache| read(&Outcome::new(cache, key, context, statement_time())))
+    with_cache(|cache| read(&Outcome::of_found(flag.find(cache), cache, context, statement_time())))
 }
 
 /// The context that an argument gives; an SQL null is none.

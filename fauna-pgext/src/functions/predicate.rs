@@ -4,14 +4,13 @@ use std::cell::RefCell;
 
 use fauna_core::{AttributePath, Context, Value};
 use pgrx::datum::FromDatum;
-use pgrx::pg_sys::NodeTag;
 use pgrx::prelude::*;
 use pgrx::{impl_sql_translatable, pg_sys};
 
+use crate::call_site::{is_constant, kept};
 use crate::jsonb::{Jsonb, to_json};
 use crate::predicate::{ATTRIBUTE, Compiled, Problem, Subject, predicate};
-use crate::row::nodes::{nodes, read};
-use crate::row::{Elements, Field, Kind, kept, label_changes};
+use crate::row::{Elements, Field, Kind, label_changes};
 use crate::varlena::{Text, argument};
 
 /// `predicate, problem, subject`
@@ -65,7 +64,7 @@ impl CallSite {
             kept(call, is_current, |function| Self {
                 kind: Kind::of(pg_sys::get_fn_expr_argtype(function, 0)),
                 label_changes: label_changes(),
-                is_constant: is_constant((*function).fn_expr, 1),
+                is_constant: is_constant(function, 1),
                 condition: RefCell::default(),
             })
         }
@@ -81,21 +80,6 @@ impl CallSite {
         // SAFETY: a value of the argument's type, which lives as long as the call.
         let field = value.map(|AnyValue(datum)| unsafe { Field::new(&self.kind, datum) });
         compiled.holds(&OneValue(field))
-    }
-}
-
-/// Whether an argument of a call is a literal: a parameter may change while the call site's memory stays.
-///
-/// # Safety
-/// The expression of a running call, if it has one.
-unsafe fn is_constant(call: *mut pg_sys::Node, argument: usize) -> bool {
-    // SAFETY: a node says what it is, and a function call's arguments are a list of nodes.
-    unsafe {
-        if call.as_ref().is_none_or(|call| call.type_ != NodeTag::T_FuncExpr) {
-            return false;
-        }
-        let argument = nodes(read::<pg_sys::FuncExpr>(call).args).get(argument);
-        argument.is_some_and(|argument| (**argument).type_ == NodeTag::T_Const)
     }
 }
 

@@ -8,6 +8,8 @@ use fauna_core::Context;
 use pgrx::prelude::*;
 
 use super::outcome::{Outcome, evaluate_now, given};
+use crate::cache::CachedFlag;
+use crate::call_site::KeyArgument;
 use crate::jsonb::{Container, Jsonb, Node};
 use crate::settings;
 use crate::varlena::{IsJsonb, IsText, Opaque, Text};
@@ -17,7 +19,7 @@ type TextValue = Opaque<IsText>;
 
 /// What `read` makes of the value of an evaluation without error.
 fn value_of<T>(
-    flag: Option<Text<'_>>,
+    flag: &KeyArgument<'_, CachedFlag>,
     context: &impl Context,
     read: impl Fn(Container<'_>) -> Option<T>,
 ) -> Option<T> {
@@ -67,24 +69,37 @@ macro_rules! value_functions {
                     flag: Option<Text<'_>>,
                     context: Option<Jsonb<'_>>,
                     fallback: Option<$type>,
+                    call: pg_sys::FunctionCallInfo,
                 ) -> Option<$type> {
-                    value_of(flag, &given(context), $read).or(fallback)
+                    // SAFETY: the call and its first argument; the function keeps nothing else.
+                    value_of(&unsafe { KeyArgument::first(call, flag) }, &given(context), $read).or(fallback)
                 }
 
                 #[pg_extern(name = $sql_name, stable, parallel_safe, cost = 10)]
-                fn $in_session(flag: Option<Text<'_>>, fallback: Option<$type>) -> Option<$type> {
-                    value_of(flag, &*settings::context(), $read).or(fallback)
+                fn $in_session(
+                    flag: Option<Text<'_>>,
+                    fallback: Option<$type>,
+                    call: pg_sys::FunctionCallInfo,
+                ) -> Option<$type> {
+                    // SAFETY: the call and its first argument; the function keeps nothing else.
+                    value_of(&unsafe { KeyArgument::first(call, flag) }, &*settings::context(), $read).or(fallback)
                 }
             )*
 
             #[pg_extern(name = "variant", stable, parallel_safe, cost = 10)]
-            fn variant(flag: Option<Text<'_>>, context: Option<Jsonb<'_>>) -> Option<TextValue> {
-                evaluate_now(flag, &given(context), variant_of)
+            fn variant(
+                flag: Option<Text<'_>>,
+                context: Option<Jsonb<'_>>,
+                call: pg_sys::FunctionCallInfo,
+            ) -> Option<TextValue> {
+                // SAFETY: the call and its first argument; the function keeps nothing else.
+                evaluate_now(&unsafe { KeyArgument::first(call, flag) }, &given(context), variant_of)
             }
 
             #[pg_extern(name = "variant", stable, parallel_safe, cost = 10)]
-            fn variant_in_session(flag: Option<Text<'_>>) -> Option<TextValue> {
-                evaluate_now(flag, &*settings::context(), variant_of)
+            fn variant_in_session(flag: Option<Text<'_>>, call: pg_sys::FunctionCallInfo) -> Option<TextValue> {
+                // SAFETY: the call and its first argument; the function keeps nothing else.
+                evaluate_now(&unsafe { KeyArgument::first(call, flag) }, &*settings::context(), variant_of)
             }
         }
     };

@@ -16,15 +16,15 @@ use pgrx::pg_sys::NodeTag;
 use pgrx::prelude::*;
 use rustc_hash::FxBuildHasher;
 
-use super::call_site;
 use super::field::Field;
-use super::keyed::Keyed;
 use super::kind::Kind;
 use super::missing::Whereabouts;
 use super::nodes::{nodes, read};
 use super::resolved::Resolved;
 use super::{HasColumns, Row, TARGETING_KEY, labels};
 use crate::cache::Cache;
+use crate::call_site::{self, Lookup};
+use crate::keyed::Keyed;
 use crate::varlena::Text;
 
 /// The arguments before the columns.
@@ -47,14 +47,11 @@ struct CallSite<T> {
     kinds: Box<[Kind]>,
     positions: HashMap<Box<str>, u16, FxBuildHasher>,
     key_column: Box<str>,
-    has_constant_key: bool,
     /// Where the row is, if not all columns are passed.
     whereabouts: Option<Whereabouts>,
     /// As [`labels::changes`] counts them.
     label_changes: u64,
-    /// The cache that the rest is about.
-    generation: Cell<u64>,
-    found: Cell<Option<*const T>>,
+    lookup: Lookup<T>,
     is_enough: Cell<bool>,
     resolved: Resolved,
 }
@@ -99,31 +96,12 @@ impl<'a, T: Keyed> ColumnsCall<'a, T> {
         }
     }
 
-    /// What the call's key stands for in `cache`: looked up once if the key is constant.
+    /// What the call's key stands for in `cache`.
     #[inline]
     pub fn find<'c>(&self, cache: &'c Cache) -> Option<&'c T> {
-        if self.site.generation.get() == cache.generation() && self.site.has_constant_key {
-            // SAFETY: found in this very cache, which keeps what it holds where it is until it goes.
-            return self.site.found.get().map(|found| unsafe { &*found });
-        }
-        self.look_up(cache)
-    }
-
-    #[inline(never)]
-    fn look_up<'c>(&self, cache: &'c Cache) -> Option<&'c T> {
-        let site = self.site;
         // SAFETY: the function is declared to take a text here.
         let key = unsafe { text(self.arguments[KEY]) };
-        let found = T::find(cache, key.map_or("", Text::as_str));
-        if let (Some(whereabouts), Some(found)) = (site.whereabouts, found) {
-            let is_passed = |name: &str| site.positions.contains_key(name);
-            site.is_enough.set(!whereabouts.has_other(&found.needs(cache), is_passed, &site.key_column));
-        }
-        if site.generation.replace(cache.generation()) != cache.generation() {
-            site.resolved.clear();
-        }
-        site.found.set(found.map(std::ptr::from_ref));
-        found
+        self.site.lookup.find(cache, key, |found, is_first| self.site.note(cache, found, is_first))
     }
 
     /// The row, for an evaluation of what was [found](Self::find).
@@ -149,7 +127,19 @@ impl<'a, T: Keyed> ColumnsCall<'a, T> {
     }
 }
 
-impl<T> CallSite<T> {
+impl<T: Keyed> CallSite<T> {
+    /// Notes what was found of the key, and whether it is the first that was found in the cache.
+    #[inline(never)]
+    fn note(&self, cache: &Cache, found: Option<&T>, is_first: bool) {
+        if let (Some(whereabouts), Some(found)) = (self.whereabouts, found) {
+            let is_passed = |name: &str| self.positions.contains_key(name);
+            self.is_enough.set(!whereabouts.has_other(&found.needs(cache), is_passed, &self.key_column));
+        }
+        if is_first {
+            self.resolved.clear();
+        }
+    }
+
     #[cold]
     unsafe fn new(function: *mut pg_sys::FmgrInfo, arguments: &Arguments) -> Self {
         // SAFETY: the caller passes a running function's info; the function is declared to take these types.
@@ -176,14 +166,9 @@ impl<T> CallSite<T> {
                 kinds: kinds.into(),
                 positions,
                 key_column: key_column.into(),
-                has_constant_key: pg_sys::get_fn_expr_arg_stable(
-                    function,
-                    i32::try_from(KEY).unwrap_or_default(),
-                ),
                 whereabouts: relation.map(|relation| Whereabouts { relation }),
                 label_changes: labels::changes(),
-                generation: Cell::new(0),
-                found: Cell::new(None),
+                lookup: Lookup::new(function, KEY),
                 is_enough: Cell::new(true),
                 resolved: Resolved::new(),
             }

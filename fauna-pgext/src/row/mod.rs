@@ -12,11 +12,9 @@
 //! doubles) is missing, not a text.
 
 mod array;
-mod call_site;
 mod columns;
 mod field;
 mod instant;
-mod keyed;
 mod kind;
 mod labels;
 mod missing;
@@ -32,7 +30,6 @@ use fauna_core::{AttributePath, Scalar, Value};
 use crate::jsonb;
 use columns::Columns;
 
-pub use call_site::kept;
 pub use columns::{CalledRow, ColumnsCall};
 pub use field::Field;
 pub use kind::Kind;

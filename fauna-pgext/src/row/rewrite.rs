@@ -24,10 +24,10 @@ use pgrx::prelude::*;
 use pgrx::{Internal, PgTupleDesc, pg_sys};
 
 use super::columns::{FIXED_ARGUMENTS, MARK_MODIFIER};
-use super::keyed::Keyed;
 use super::missing::names_of;
 use super::nodes::{nodes, read};
 use crate::cache::{CachedFlag, with_cache};
+use crate::keyed::Keyed;
 use crate::varlena::Text;
 
 /// A column's name and what gives its value.

@@ -13,11 +13,11 @@ use std::rc::Rc;
 use pgrx::{PgTupleDesc, pg_sys};
 use rustc_hash::FxBuildHasher;
 
-use super::call_site;
 use super::field::Field;
 use super::kind::Kind;
 use super::labels;
 use super::tuple::{Layout, RowType, Tuple};
+use crate::call_site;
 
 /// A row type's columns.
 pub struct Shape {

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod cache;
+mod call_sites;
 mod cancellation;
 mod conformance;
 mod contexts;
