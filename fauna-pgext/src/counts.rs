@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 thread_local! {
     static PAST: Cell<Counts> =
-        const { Cell::new(Counts { evaluations: 0, loads: 0, invalidations: 0, evictions: 0 }) };
+        const { Cell::new(Counts { evaluations: 0, loads: 0, compilations: 0, invalidations: 0, evictions: 0 }) };
 }
 
 /// What happened in this backend since it began.
@@ -14,19 +14,12 @@ pub struct Counts {
     pub evaluations: u64,
     /// Documents that were looked for in the log.
     pub loads: u64,
-    /// Times that everything compiled was dropped because it was, or might have been, out of date.
+    /// Documents that were compiled.
+    pub compilations: u64,
+    /// Times that everything compiled was, or might have been, out of date.
     pub invalidations: u64,
-    /// Times that it was dropped because it had grown too large.
+    /// Times that everything was dropped because it had grown too large.
     pub evictions: u64,
-}
-
-/// How many keys of a kind a cache holds.
-#[derive(Default)]
-pub struct Tally {
-    /// Keys of something.
-    pub present: Cell<usize>,
-    /// Keys of nothing.
-    pub absent: Cell<usize>,
 }
 
 impl Counts {
@@ -35,6 +28,7 @@ impl Counts {
         Self {
             evaluations: self.evaluations + other.evaluations,
             loads: self.loads + other.loads,
+            compilations: self.compilations + other.compilations,
             invalidations: self.invalidations + other.invalidations,
             evictions: self.evictions + other.evictions,
         }

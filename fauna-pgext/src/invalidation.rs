@@ -8,7 +8,8 @@
 //! reasons; and dropping the extension drops that table, which invalidates it as well.
 //!
 //! A callback may run in the middle of anything that touches a catalog, so it only leaves a note.
-//! The note is read where the next evaluation begins.
+//! The note is read where the next evaluation begins. To drop what is compiled means here that none of
+//! it counts until its row in the log has been looked up again; see [`crate::cache`].
 //!
 //! When the note is acted on is a matter of visibility, as with tables. A new statement or snapshot
 //! sees what was committed before it and what its own transaction has done; within one, flags do

@@ -4,7 +4,7 @@
 //! ([`jsonb`]), finds the compiled flag in the backend's [`cache`] and hands both to `fauna_core`.
 //! A table's row is a context as it is, too ([`row`]).
 //! [`predicate`] says in SQL what an audience asks of a table's columns.
-//! The cache is filled by [`load`], which reads the document log with [`scan`], and dropped when
+//! The cache is filled by [`load`], which reads the document log with [`scan`], and begun anew when
 //! [`invalidation`] says so. Everything that writes is SQL, in `sql/`; [`install`] puts the two
 //! together.
 

@@ -5,7 +5,7 @@ use pgrx::pg_sys;
 use crate::catalog::Catalog;
 use crate::compile::compile_document;
 use crate::invalidation::note_own_changes_read;
-use crate::scan::{self, Key, Row, Snapshot};
+use crate::scan::{self, Key, Row, Snapshot, Version};
 
 /// The kinds of document that evaluation needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,14 @@ pub struct Tip {
 
 /// A document in binary jsonb; `None` if it does not exist.
 pub type Document = Option<Box<[u8]>>;
+
+/// A document as it was found; `K` is what the caller has of one that it knows.
+pub enum Found<K> {
+    /// The row is in the version that the caller knows, and was not read.
+    Known(K),
+    /// The document, and the version of its row; none if it comes from none, or from one of the running transaction's own.
+    Read(Document, Option<Version>),
+}
 
 /// What was read, and from which configuration; without one there is no log yet.
 pub struct Loaded<T> {
@@ -72,8 +80,15 @@ pub fn tip(catalog: &Catalog, environment: &str) -> Option<Tip> {
     with_tip(catalog, environment, |_, _| ()).tip
 }
 
-/// Reads one document: what the running transaction has made of it, else what the log has.
-pub fn document(catalog: &Catalog, environment: &str, kind: Kind, key: &str) -> Loaded<Document> {
+/// Reads one document: what the running transaction has made of it, else what the log has. Of that the caller is
+/// asked first whether it knows it.
+pub fn document<K>(
+    catalog: &Catalog,
+    environment: &str,
+    kind: Kind,
+    key: &str,
+    mut take_known: impl FnMut(Option<Version>) -> Option<K>,
+) -> Loaded<Found<K>> {
     with_tip(catalog, environment, |snapshot, tip| {
         if let Some(xid) = transaction_id() {
             let keys = [Key::Xid8(xid), Key::Text(environment), Key::Text(kind.as_str()), Key::Text(key)];
@@ -82,31 +97,39 @@ pub fn document(catalog: &Catalog, environment: &str, kind: Kind, key: &str) -> 
                 row.bytes(4).map(Box::from)
             });
             if let Some(document) = pending {
-                return document;
+                return Found::Read(document, None);
             }
         }
         if tip.is_none() {
-            return compiled(catalog, environment, kind, key);
+            return Found::Read(compiled(catalog, environment, kind, key), None);
         }
         let keys = [Key::Text(environment), Key::Text(kind.as_str()), Key::Text(key)];
-        scan::row(&catalog.documents, &keys, snapshot, |row| {
-            note_if_own(row);
-            row.bytes(3).map(Box::from)
-        })
-        .flatten()
+        let found = scan::row(&catalog.documents, &keys, snapshot, |row| found(row, &mut take_known));
+        found.unwrap_or(Found::Read(None, None))
     })
 }
 
-/// Reads all documents of a kind, pending ones first: of two with the same key the first counts.
-/// Without a log, what there is to compile is read one by one from the source tables' keys.
-pub fn documents(catalog: &Catalog, environment: &str, kind: Kind) -> Loaded<Vec<(Box<str>, Document)>> {
+/// Reads a row of the log, unless the caller knows it.
+fn found<K>(row: &Row<'_, 4>, mut take_known: impl FnMut(Option<Version>) -> Option<K>) -> Found<K> {
+    note_if_own(row);
+    let version = row.version();
+    take_known(version).map_or_else(|| Found::Read(row.bytes(3).map(Box::from), version), Found::Known)
+}
+
+/// Reads all documents of a kind in the same way, pending ones first: of two with the same key the first counts. Without a log, what there is to compile is read one by one from the source tables' keys.
+pub fn documents<K>(
+    catalog: &Catalog,
+    environment: &str,
+    kind: Kind,
+    mut take_known: impl FnMut(&str, Option<Version>) -> Option<K>,
+) -> Loaded<Vec<(Box<str>, Found<K>)>> {
     with_tip(catalog, environment, |snapshot, tip| {
         let mut documents = Vec::new();
         if let Some(xid) = transaction_id() {
             let keys = [Key::Xid8(xid), Key::Text(environment), Key::Text(kind.as_str())];
             scan::rows(&catalog.pending, &keys, snapshot, |row| {
                 note_own_changes_read();
-                documents.push((row.text(3).into(), row.bytes(4).map(Box::from)));
+                documents.push((row.text(3).into(), Found::Read(row.bytes(4).map(Box::from), None)));
             });
         }
         if tip.is_none() {
@@ -115,14 +138,14 @@ pub fn documents(catalog: &Catalog, environment: &str, kind: Kind) -> Loaded<Vec
             scan::rows(&table, &[], snapshot, |row| keys.push(row.text(0).into()));
             for key in keys {
                 let document = compiled(catalog, environment, kind, &key);
-                documents.push((key, document));
+                documents.push((key, Found::Read(document, None)));
             }
             return documents;
         }
         let keys = [Key::Text(environment), Key::Text(kind.as_str())];
         scan::rows(&catalog.documents, &keys, snapshot, |row| {
-            note_if_own(row);
-            documents.push((row.text(2).into(), row.bytes(3).map(Box::from)));
+            let key = row.text(2);
+            documents.push((key.into(), found(row, |version| take_known(key, version))));
         });
         documents
     })

@@ -64,6 +64,21 @@ impl Key<'_> {
     }
 }
 
+/// Which version of a row was found.
+///
+/// Of the versions of a row that a transaction writes, others see one at most, the last. So who wrote it tells a version from
+/// all others that this session can find in its place at any time, short of four thousand million transactions later,
+/// when it would have to be at the same place as well. Whether the row was deleted and inserted again in between, by whom
+/// and through what, does not matter. VACUUM leaves the writer's id when it freezes a row. What moves a row without
+/// changing it makes it another version here, which is harmless.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    table: pg_sys::Oid,
+    writer: pg_sys::TransactionId,
+    block: (u16, u16),
+    line: u16,
+}
+
 /// A row found.
 pub struct Row<'a, const N: usize> {
     table: &'a Table<N>,
@@ -107,6 +122,23 @@ impl<const N: usize> Row<'_, N> {
     pub fn uuid(&self, column: usize) -> [u8; 16] {
         // SAFETY: a uuid is passed as a pointer to its sixteen bytes.
         self.get(column).map_or([0; 16], |datum| unsafe { *datum.cast_mut_ptr::<[u8; 16]>() })
+    }
+
+    /// Its version; none if the running transaction has written it, which may write another over it, or take it back.
+    pub fn version(&self) -> Option<Version> {
+        if self.is_own() {
+            return None;
+        }
+        // SAFETY: a tuple that a scan returns has its place and the on-disk header.
+        unsafe {
+            let place = (*self.tuple).t_self;
+            Some(Version {
+                table: self.table.id,
+                writer: (*(*self.tuple).t_data).t_choice.t_heap.t_xmin,
+                block: (place.ip_blkid.bi_hi, place.ip_blkid.bi_lo),
+                line: place.ip_posid,
+            })
+        }
     }
 
     /// Whether the running transaction has written the row.
@@ -156,7 +188,7 @@ pub fn row<const N: usize, T>(
     table: &Table<N>,
     keys: &[Key<'_>],
     snapshot: &Snapshot,
-    read: impl Fn(&Row<'_, N>) -> T,
+    mut read: impl FnMut(&Row<'_, N>) -> T,
 ) -> Option<T> {
     let mut result = None;
     rows(table, keys, snapshot, |row| result = Some(read(row)));

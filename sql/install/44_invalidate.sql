@@ -3,7 +3,8 @@
 --   fauna.documents or fauna.pending changes, or a row of fauna.heads comes or goes
 --     -> fauna.signal_cache() queues a relation cache invalidation for fauna.cache_signal
 --     -> PostgreSQL delivers it: to this backend at once, to others at commit, to standbys by WAL
---     -> a callback in each backend drops its compiled flags, and the next evaluation loads anew.
+--     -> a callback in each backend notes it, and from then on every flag is looked up in the log again when it is next
+--        evaluated. Compiled again is only what has another row there.
 --
 -- A proxy table, because the entry of fauna.documents itself changes at every autovacuum. Per row,
 -- because the apply worker of logical replication fires no statement triggers; it runs with

@@ -1323,6 +1323,7 @@ CREATE  FUNCTION fauna."cache_stats"() RETURNS TABLE (
 	"limit_bytes" bigint,  /* i64 */
 	"evaluations" bigint,  /* i64 */
 	"loads" bigint,  /* i64 */
+	"compilations" bigint,  /* i64 */
 	"invalidations" bigint,  /* i64 */
 	"evictions" bigint,  /* i64 */
 	"environments" jsonb  /* Option < JsonbValue > */
@@ -2130,7 +2131,8 @@ CREATE CONSTRAINT TRIGGER dirty_stamp AFTER INSERT ON fauna.dirty
 --   fauna.documents or fauna.pending changes, or a row of fauna.heads comes or goes
 --     -> fauna.signal_cache() queues a relation cache invalidation for fauna.cache_signal
 --     -> PostgreSQL delivers it: to this backend at once, to others at commit, to standbys by WAL
---     -> a callback in each backend drops its compiled flags, and the next evaluation loads anew.
+--     -> a callback in each backend notes it, and from then on every flag is looked up in the log again when it is next
+--        evaluated. Compiled again is only what has another row there.
 --
 -- A proxy table, because the entry of fauna.documents itself changes at every autovacuum. Per row,
 -- because the apply worker of logical replication fires no statement triggers; it runs with

@@ -18,6 +18,7 @@ mod cluster;
 mod database;
 pub mod invariants;
 mod pooler;
+pub mod random;
 pub mod shop;
 mod wait;
 

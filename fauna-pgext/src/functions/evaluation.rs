@@ -23,7 +23,7 @@ fn evaluate_every_flag(context: &impl Context) -> Vec<EvaluationRow> {
     let now = statement_time();
     with_cache(|cache| {
         let row = |key: &str| EvaluationRow::new(cache, Some(key), &Outcome::new(cache, key, context, now));
-        cache.flag_keys().iter().map(|key| row(key)).collect()
+        cache.flag_keys().iter().map(row).collect()
     })
 }
 

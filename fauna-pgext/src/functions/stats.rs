@@ -1,6 +1,6 @@
 //! `fauna.cache_stats`: what this backend keeps, and what it has done so far.
 //!
-//! It looks and changes nothing: what an evaluation would drop as out of date is still there.
+//! It looks and changes nothing: what an evaluation would find out of date is still there.
 
 use pgrx::prelude::*;
 use serde_json::{Map, Value, json};
@@ -12,8 +12,8 @@ use crate::{memory, settings};
 
 type JsonbValue = Opaque<IsJsonb>;
 
-/// `flags, audiences, absent_keys, bytes, limit_bytes, evaluations, loads, invalidations, evictions, environments`
-type Row = (i64, i64, i64, i64, i64, i64, i64, i64, i64, Option<JsonbValue>);
+/// `flags, audiences, absent_keys, bytes, limit_bytes, evaluations, loads, compilations, invalidations, evictions, environments`
+type Row = (i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, Option<JsonbValue>);
 
 fn stats() -> Row {
     let (caches, counts) = report(|cache| {
@@ -26,11 +26,24 @@ fn stats() -> Row {
     let total = |place: usize| caches.iter().map(|(_, _, sizes)| sizes[place]).sum::<usize>();
     let sizes = [total(0), total(1), total(2), memory::held(), settings::cache_limit()];
     let [flags, audiences, absent, bytes, limit] = sizes.map(|size| i64::try_from(size).unwrap_or(i64::MAX));
-    let counts = [counts.evaluations, counts.loads, counts.invalidations, counts.evictions];
-    let [evaluations, loads, invalidations, evictions] = counts.map(u64::cast_signed);
+    let counts =
+        [counts.evaluations, counts.loads, counts.compilations, counts.invalidations, counts.evictions];
+    let [evaluations, loads, compilations, invalidations, evictions] = counts.map(u64::cast_signed);
     let environments: Map<_, _> = caches.into_iter().map(|(key, contents, _)| (key, contents)).collect();
     let environments = JsonbValue::json(environments.into());
-    (flags, audiences, absent, bytes, limit, evaluations, loads, invalidations, evictions, environments)
+    (
+        flags,
+        audiences,
+        absent,
+        bytes,
+        limit,
+        evaluations,
+        loads,
+        compilations,
+        invalidations,
+        evictions,
+        environments,
+    )
 }
 
 /// What is kept of an environment.
@@ -60,6 +73,7 @@ mod fauna {
             name!(limit_bytes, i64),
             name!(evaluations, i64),
             name!(loads, i64),
+            name!(compilations, i64),
             name!(invalidations, i64),
             name!(evictions, i64),
             name!(environments, Option<JsonbValue>),

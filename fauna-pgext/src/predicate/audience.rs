@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::rc::Rc;
 
 use fauna_core::{Audience, MAX_DEPTH, MAX_VISITS, check_condition};
@@ -14,7 +15,7 @@ use super::relation::Relation;
 use super::sql::Sql;
 use crate::catalog::Catalog;
 use crate::jsonb::{Container, to_json};
-use crate::load::{self, Kind, Loaded, Tip};
+use crate::load::{self, Found, Kind, Loaded, Tip};
 use crate::row::TARGETING_KEY;
 use crate::settings;
 
@@ -90,9 +91,11 @@ impl Documents {
     }
 
     fn load(&mut self, key: &str) -> Option<Rc<Json>> {
-        let Loaded { tip, what } = load::document(&self.catalog, &self.environment, Kind::Audience, key);
+        let Loaded { tip, what } =
+            load::document::<Infallible>(&self.catalog, &self.environment, Kind::Audience, key, |_| None);
         self.is_torn |= *self.tip.get_or_init(|| tip) != tip;
-        what.map(|document| Rc::new(to_json(Container::new(&document))))
+        let Found::Read(Some(document), _) = what else { return None };
+        Some(Rc::new(to_json(Container::new(&document))))
     }
 }
 

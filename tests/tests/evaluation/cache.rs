@@ -45,17 +45,18 @@ async fn a_session_tells_what_it_keeps_and_what_it_has_done() {
     .await;
     run(&client, "SELECT fauna.enabled('x', '{}') FROM generate_series(1, 10)").await;
     run(&client, "SELECT fauna.enabled('none', '{}') FROM generate_series(1, 10)").await;
-    let counts = "SELECT concat_ws(' ', flags, audiences, absent_keys, loads, evaluations, invalidations, evictions) FROM fauna.cache_stats()";
-    assert_eq!(ask(&client, counts).await, "1 1 1 3 20 0 0");
+    let counts = "SELECT concat_ws(' ', flags, audiences, absent_keys, loads, compilations, evaluations, invalidations, evictions) FROM fauna.cache_stats()";
+    assert_eq!(ask(&client, counts).await, "1 1 1 3 2 20 0 0");
     let position = "SELECT environments -> 'production' = jsonb_build_object('epoch', h.epoch, 'revision', h.revision, 'flags', 1, 'audiences', 1)
         FROM fauna.cache_stats(), fauna.heads h WHERE h.environment_key = 'production'";
     assert_eq!(ask(&client, position).await, "t");
     run(&client, "SET fauna.environment = 'staging'; SELECT fauna.enabled('x', '{}')").await;
-    assert_eq!(ask(&client, counts).await, "2 1 1 4 21 0 0");
+    assert_eq!(ask(&client, counts).await, "2 1 1 4 3 21 0 0");
     assert_eq!(ask(&client, "SELECT string_agg(key, ' ' ORDER BY key) FROM fauna.cache_stats(), jsonb_object_keys(environments) AS key").await, "production staging");
     run(&writer, "SELECT fauna.disable('x')").await;
     run(&client, "SELECT fauna.enabled('x', '{}')").await;
-    assert_eq!(ask(&client, counts).await, "1 0 0 5 22 1 0");
+    // What is kept counts: it takes memory. The change was in the other environment, so nothing is compiled again.
+    assert_eq!(ask(&client, counts).await, "2 1 1 5 3 22 1 0");
 }
 
 #[tokio::test]
@@ -74,6 +75,14 @@ async fn the_bytes_are_those_that_compiled_flags_take() {
     assert!((20 << 20..=40 << 20).contains(&growth), "{growth}");
     run(&client, "UPDATE fauna.documents SET revision = 2 WHERE key = 'x'; SELECT fauna.enabled('x', '{}')")
         .await;
+    let kept = stat(&client, "bytes").await - before;
+    assert!((kept - growth).abs() < 100_000, "{kept}");
+    // With what is deleted goes what was compiled of it, once all there is has been looked at.
+    run(
+        &client,
+        "DELETE FROM fauna.documents WHERE key <> 'x'; SELECT count(*) FROM fauna.evaluate_all('{}')",
+    )
+    .await;
     let left = stat(&client, "bytes").await - before;
     assert!(left.abs() < 100_000, "{left}");
 }
@@ -113,6 +122,30 @@ async fn a_statement_that_uses_far_more_than_the_limit_does_not_keep_it_all() {
     let huge = "SELECT count(*) FROM generate_series(1, 100) WHERE length(fauna.text_value('huge1', '{}', '')) > 20 << 20";
     assert_eq!(ask(&client, huge).await, "100");
     assert!(stat(&client, "loads").await - loads <= 2);
+}
+
+#[tokio::test]
+async fn what_is_kept_after_a_change_counts_against_the_limit() {
+    let cluster = Cluster::start();
+    let client = quiet_database(&cluster).await.connect().await;
+    add_flags(&client, "large", 4, 1 << 20).await;
+    let sum = "SELECT sum(length(fauna.text_value('large' || n, '{}', ''))) FROM generate_series(1, 4) AS n";
+    run(&client, sum).await;
+    run(&client, "UPDATE fauna.documents SET revision = 2 WHERE key = 'x'; SELECT fauna.enabled('x', '{}')")
+        .await;
+    assert!(stat(&client, "bytes").await > 8 << 20);
+    run(&client, "SET fauna.cache_limit = '4MB'; SELECT fauna.enabled('x', '{}')").await;
+    assert!(stat(&client, "bytes").await < 1 << 20, "{}", stat(&client, "bytes").await);
+    assert_eq!(stat(&client, "evictions").await, 1);
+    let compiled = stat(&client, "compilations").await;
+    run(&client, "RESET fauna.cache_limit").await;
+    run(&client, sum).await;
+    assert_eq!(stat(&client, "compilations").await - compiled, 4);
+    // A change that finds too much does not keep it either.
+    run(&client, "SET fauna.cache_limit = '4MB'").await;
+    run(&client, "UPDATE fauna.documents SET revision = 3 WHERE key = 'x'; SELECT fauna.enabled('x', '{}')")
+        .await;
+    assert!(stat(&client, "bytes").await < 1 << 20, "{}", stat(&client, "bytes").await);
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ mod conformance;
 mod contexts;
 mod declarations;
 mod explanations;
+mod kept;
+mod kept_at_random;
 mod lifecycle;
 mod memory;
 mod privileges;
