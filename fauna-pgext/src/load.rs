@@ -116,7 +116,8 @@ fn found<K>(row: &Row<'_, 4>, mut take_known: impl FnMut(Option<Version>) -> Opt
     take_known(version).map_or_else(|| Found::Read(row.bytes(3).map(Box::from), version), Found::Known)
 }
 
-/// Reads all documents of a kind in the same way, pending ones first: of two with the same key the first counts. Without a log, what there is to compile is read one by one from the source tables' keys.
+/// Reads all documents of a kind in the same way, pending ones first: of two with the same key the first counts.
+/// Without a log, what there is to compile is read one by one from the source tables' keys.
 pub fn documents<K>(
     catalog: &Catalog,
     environment: &str,
