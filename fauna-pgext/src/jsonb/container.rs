@@ -72,6 +72,7 @@ impl<'a> Container<'a> {
     }
 
     /// The value of an object's member.
+    #[inline]
     pub fn get(self, key: &str) -> Option<Node<'a>> {
         if !self.is_object() {
             return None;
@@ -207,6 +208,7 @@ fn length_of(entry: [u8; 4]) -> usize {
 }
 
 /// What stands at a place of a container's data.
+#[inline]
 fn node(data: &[u8], kind: u32, start: usize, end: usize) -> Option<Node<'_>> {
     // Numbers and containers begin at a multiple of four.
     let aligned = start.next_multiple_of(4);

@@ -54,6 +54,7 @@ impl Context for Jsonb<'_> {
         self.0.is_object()
     }
 
+    #[inline]
     fn get<'a>(&'a self, path: &AttributePath) -> Option<Value<'a, Elements<'a>>> {
         let of = |node| attribute(node, |elements| elements);
         self.0.get(path.name()).and_then(of).or_else(|| of(nested(self.0, path.segments())?))
@@ -61,6 +62,7 @@ impl Context for Jsonb<'_> {
 }
 
 /// A node as the value of an attribute, in a context whose arrays `wrap` makes of jsonb's.
+#[inline]
 pub fn attribute<'a, A>(node: Node<'a>, wrap: impl FnOnce(Elements<'a>) -> A) -> Option<Value<'a, A>> {
     Some(match node {
         Node::Null => return None,
