@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{Equivalent, HashMap};
 use serde_json::{Map, Value as Json};
 
 use crate::document::{DocumentError, object, optional, required, required_string};
-use crate::{Audience, Flag, Source};
+use crate::{Audience, Flag, Source, same_bytes};
 
 /// All flags and audiences of an environment at one revision.
 ///
@@ -115,11 +115,21 @@ impl Ruleset {
 
 impl Source for Ruleset {
     fn flag(&self, key: &str) -> Option<&Flag> {
-        self.flags.get(key).map(|flag| &**flag)
+        self.flags.get(&Key(key)).map(|flag| &**flag)
     }
 
     fn audience(&self, key: &str) -> Option<&Audience> {
-        self.audiences.get(key).map(|audience| &**audience)
+        self.audiences.get(&Key(key)).map(|audience| &**audience)
+    }
+}
+
+/// A key that is looked up; most are short enough to compare without a call.
+#[derive(Hash)]
+struct Key<'k>(&'k str);
+
+impl Equivalent<Box<str>> for Key<'_> {
+    fn equivalent(&self, key: &Box<str>) -> bool {
+        same_bytes(self.0.as_bytes(), key.as_bytes())
     }
 }
 
