@@ -97,7 +97,7 @@ async fn audiences_of_several_conditions_and_other_audiences_do_so_too() {
     create_people(&client, ROWS).await;
     run(&client, COMPARISON).await;
     let mut keys: Vec<String> = Vec::new();
-    for n in 0..400 {
+    for n in 0..600 {
         let key = format!("r{n}");
         store(&client, &key, &audience(&mut rng, &keys[keys.len().saturating_sub(30)..])).await;
         keys.push(key);
