@@ -116,7 +116,6 @@ export class StreamSource implements DataSource {
       });
       const refusal = errorOfResponse(response);
       if (refusal !== undefined || response.body === null) {
-        connection.controller.abort();
         const error =
           refusal ?? new FaunaError('BAD_RESPONSE', 'the answer has no body', { status: response.status });
         this.#disconnect(connection, error, retryAfterMs(response.headers, this.#runtime.now()));
