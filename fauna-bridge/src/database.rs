@@ -2,106 +2,46 @@
 
 mod advance;
 mod catch_up;
+mod error;
+mod heads;
+mod listener;
 mod notification;
+mod query;
 mod resume;
+mod server;
+mod servers;
 mod session;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::config::SslMode;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Connection, NoTls, Socket, tls::NoTlsStream};
 
 use crate::redacted::Redacted;
+use error::words;
 
+pub use error::DatabaseError;
+pub use listener::{Listener, News};
 pub use notification::Announcement;
 pub use resume::Resumer;
-pub use session::{News, Session};
+pub use session::{Obstacle, Reader, Session, Way};
 
 /// Where PostgreSQL is, and how long it may take.
 #[derive(Clone)]
 pub struct Database {
-    config: Config,
+    servers: Arc<[Config]>,
     timeout: Duration,
 }
 
-/// What can go wrong. No variant carries a connection string.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseError {
-    /// The connection string cannot be used.
-    #[error("unusable connection string: {0}")]
-    Configuration(String),
-    /// No connection came about.
-    #[error("cannot connect: {}", words(.0))]
-    Connect(#[source] tokio_postgres::Error),
-    /// No answer within the timeout.
-    #[error("no answer within {} ms while {doing}", .after.as_millis())]
-    Timeout {
-        /// What was going on.
-        doing: &'static str,
-        /// The timeout.
-        after: Duration,
-    },
-    /// An established connection ended.
-    #[error("connection lost: {0}")]
-    Lost(String),
-    /// The session no longer listens, as happens behind a pooler in transaction mode.
-    #[error("the session no longer listens; connect to PostgreSQL itself, not through a transaction pooler")]
-    NotListening,
-    /// The database has no Fauna, or another version of it.
-    #[error("the extension is missing or outdated: {}; run CREATE EXTENSION fauna in this database", words(.0))]
-    NotInstalled(#[source] tokio_postgres::Error),
-    /// The role may not read what it must.
-    #[error("missing privilege: {}; run SELECT fauna.grant('<role>', 'bridge') as an administrator", words(.0))]
-    Forbidden(#[source] tokio_postgres::Error),
-    /// A statement failed.
-    #[error("{}", words(.0))]
-    Query(#[source] tokio_postgres::Error),
-}
+/// A connection as `tokio_postgres` makes it: the second half moves the bytes and must be polled.
+pub type PgConnection = Connection<Socket, NoTlsStream>;
 
-impl DatabaseError {
-    /// A short name for metrics.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Configuration(_) => "configuration",
-            Self::Connect(_) => "connect",
-            Self::Timeout { .. } => "timeout",
-            Self::Lost(_) => "lost",
-            Self::NotListening => "not_listening",
-            Self::NotInstalled(_) => "not_installed",
-            Self::Forbidden(_) => "forbidden",
-            Self::Query(_) => "query",
-        }
-    }
-}
-
-impl From<tokio_postgres::Error> for DatabaseError {
-    fn from(error: tokio_postgres::Error) -> Self {
-        let missing = [
-            SqlState::UNDEFINED_TABLE,
-            SqlState::UNDEFINED_FUNCTION,
-            SqlState::UNDEFINED_COLUMN,
-            SqlState::INVALID_SCHEMA_NAME,
-        ];
-        match error.code() {
-            Some(code) if missing.contains(code) => Self::NotInstalled(error),
-            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Self::Forbidden(error),
-            Some(_) => Self::Query(error),
-            None => Self::Lost(words(&error)),
-        }
-    }
-}
-
-/// PostgreSQL's own words, or those of the operating system; `tokio_postgres` says little more than "db error".
-fn words(error: &tokio_postgres::Error) -> String {
-    use std::error::Error as _;
-    if let Some(db) = error.as_db_error() {
-        return format!("{} ({})", db.message(), db.code().code());
-    }
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
+/// A connection, and which of the servers it leads to.
+struct Connected {
+    client: Client,
+    connection: PgConnection,
+    server: usize,
 }
 
 impl Database {
@@ -131,12 +71,28 @@ impl Database {
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3)
             .tcp_user_timeout(Duration::from_secs(15));
-        Ok(Self { config, timeout })
+        let servers =
+            servers::split(&config).map_err(|reason| DatabaseError::Configuration(reason.into()))?;
+        Ok(Self { servers: servers.into(), timeout })
     }
 
-    async fn connect(&self) -> Result<(Client, Connection<Socket, NoTlsStream>), DatabaseError> {
+    /// Connects to the first server that answers and is what `target_session_attrs` wants.
+    async fn connect(&self) -> Result<Connected, DatabaseError> {
+        let mut failure = DatabaseError::Configuration("it names no host".into());
+        for server in servers::order(&self.servers) {
+            match self.connect_to(server).await {
+                Ok((client, connection)) => return Ok(Connected { client, connection, server }),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    /// Connects to one of the servers.
+    async fn connect_to(&self, server: usize) -> Result<(Client, PgConnection), DatabaseError> {
         // `connect_timeout` covers the socket; this covers a server that accepts and then says nothing.
-        let connecting = self.config.connect(NoTls);
+        // Boxed: it is large, rare, and part of every stream's future, which may have to ask the log.
+        let connecting = Box::pin(self.servers[server].connect(NoTls));
         self.within("connecting", async { connecting.await.map_err(DatabaseError::Connect) }).await
     }
 
@@ -152,7 +108,7 @@ impl Database {
         }
     }
 
-    /// Settings for a session that only ever reads: every statement is its own repeatable-read, read-only transaction,
+    /// Settings for a session that is ours alone and only ever reads: every statement is its own repeatable-read, read-only transaction,
     /// so that all it reads comes from one snapshot without a `BEGIN` and a `COMMIT` on the way. The few statements are
     /// prepared and small, so planning them again or compiling them only costs latency.
     fn reader_settings(&self) -> String {

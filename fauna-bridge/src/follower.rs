@@ -1,8 +1,9 @@
 //! Keeps the fleet at what the database says, for ever.
 //!
 //! LISTEN first, then read everything; from then on read again whenever something is announced, and every few
-//! seconds whether or not (a notification can be lost, a trigger disabled, a restore silent). After any trouble a new session
-//! begins the same way, because everything may have been missed meanwhile.
+//! seconds whether or not (a notification can be lost, a trigger disabled, a restore silent). Where LISTEN cannot work, ask for the
+//! heads at short intervals and read when one of them moved. After any trouble a new session begins the same way, because everything
+//! may have been missed meanwhile.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
-use crate::database::{Database, DatabaseError, News, Session};
+use crate::database::{Database, DatabaseError, Listener, News, Obstacle, Reader, Session, Way};
 use crate::environment::BrokenDocument;
 use crate::fleet::{Fleet, FleetChange};
 use crate::health::Health;
@@ -26,6 +27,8 @@ const HEALTHY_AFTER: Duration = Duration::from_secs(10);
 pub struct FollowerOptions {
     /// Time between two safety-net readings.
     pub resync_interval: Duration,
+    /// Time between two questions where nothing is announced.
+    pub poll_interval: Duration,
     /// The wait after the second failed attempt in a row; doubles from there.
     pub reconnect_base: Duration,
     /// The longest wait between attempts.
@@ -90,17 +93,33 @@ struct Progress {
     distrusted: HashSet<Arc<str>>,
     broken: HashMap<Arc<str>, BTreeSet<BrokenDocument>>,
     last_success: Instant,
+    // Why the last session that read something polled, if it did: said when it changes.
+    obstacle: Option<Obstacle>,
+    // A session turned out not to listen although it looked as if it would, so the next one does not try.
+    was_fooled: bool,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            distrusted: HashSet::new(),
+            broken: HashMap::new(),
+            last_success: Instant::now(),
+            obstacle: None,
+            was_fooled: false,
+        }
+    }
 }
 
 impl Follower {
     /// Runs until dropped.
     pub async fn run(self) {
         let mut backoff = Backoff::new(self.options.reconnect_base, self.options.reconnect_max);
-        let mut progress =
-            Progress { distrusted: HashSet::new(), broken: HashMap::new(), last_success: Instant::now() };
+        let mut progress = Progress::new();
         loop {
             let started = Instant::now();
-            let error = self.session(&mut progress).await;
+            let Err(error) = self.session(&mut progress).await else { continue };
+            progress.was_fooled = matches!(error, DatabaseError::NotListening);
             if progress.last_success > started && started.elapsed() > HEALTHY_AFTER {
                 backoff.reset();
             }
@@ -114,39 +133,83 @@ impl Follower {
         }
     }
 
-    /// One session, from connecting to its end.
-    async fn session(&self, progress: &mut Progress) -> DatabaseError {
-        let (session, mut connections) = match Session::open(&self.database).await {
-            Ok(opened) => opened,
-            Err(error) => return error,
-        };
+    /// One session, from connecting to its end. It ends well when there is a better way to follow than its own.
+    async fn session(&self, progress: &mut Progress) -> Result<(), DatabaseError> {
+        let known = progress.was_fooled.then_some(Obstacle::Pooler);
+        let (session, mut connections) = Session::open(&self.database, known).await?;
         self.observer.observe(&Observation::SessionOpened);
         tokio::select! {
             biased;
-            Err(error) = self.follow(&session, progress) => error,
-            lost = connections.drive() => lost,
+            ended = self.follow(&session, progress) => ended,
+            lost = connections.drive() => Err(lost),
         }
     }
 
-    async fn follow(
+    async fn follow(&self, session: &Session, progress: &mut Progress) -> Result<(), DatabaseError> {
+        self.catch_up(&session.reader, progress, None).await?;
+        self.observer.observe(&Observation::SessionCaughtUp);
+        let obstacle = match session.way {
+            Way::Listening(_) => None,
+            Way::Polling(obstacle) => Some(obstacle),
+        };
+        if progress.obstacle != obstacle {
+            progress.obstacle = obstacle;
+            let every = self.options.poll_interval;
+            self.observer.observe(&Observation::WayChanged { obstacle, every });
+        }
+        match &session.way {
+            Way::Listening(listener) => self.listen(session, listener, progress).await,
+            Way::Polling(obstacle) => self.poll(&session.reader, *obstacle, progress).await,
+        }
+    }
+
+    async fn listen(
         &self,
         session: &Session,
+        listener: &Listener,
         progress: &mut Progress,
-    ) -> Result<std::convert::Infallible, DatabaseError> {
-        self.catch_up(session, progress, None).await?;
-        self.observer.observe(&Observation::SessionCaughtUp);
+    ) -> Result<(), DatabaseError> {
+        let reader = &session.reader;
         loop {
             tokio::select! {
-                news = session.announced(|news| !news.is_known_to(self.position_of(news.environment()))) => {
+                news = listener.announced(|news| !news.is_known_to(self.position_of(news.environment()))) => {
                     let noticed = Some(Instant::now());
-                    if !self.advance(session, progress, &news, noticed).await? {
-                        self.catch_up(session, progress, noticed).await?;
+                    if !self.advance(listener, progress, &news, noticed).await? {
+                        self.catch_up(reader, progress, noticed).await?;
                     }
                 }
-                () = self.readings.asked() => self.catch_up(session, progress, None).await?,
+                () = self.readings.asked() => self.catch_up(reader, progress, None).await?,
                 () = tokio::time::sleep(self.options.resync_interval) => {
-                    session.probe().await?;
-                    self.catch_up(session, progress, None).await?;
+                    session.probe(listener).await?;
+                    self.catch_up(reader, progress, None).await?;
+                }
+            }
+        }
+    }
+
+    /// Asks where the log stands, and reads when that is not where this bridge stands. Returns when the standby is one no longer.
+    async fn poll(
+        &self,
+        reader: &Reader,
+        obstacle: Obstacle,
+        progress: &mut Progress,
+    ) -> Result<(), DatabaseError> {
+        loop {
+            tokio::select! {
+                () = self.readings.asked() => self.catch_up(reader, progress, None).await?,
+                () = tokio::time::sleep(self.options.poll_interval) => {
+                    let noticed = Some(Instant::now());
+                    let heads = reader.heads().await?;
+                    let environments = self.fleet.environments().into_iter();
+                    let held = environments.map(|one| (Arc::clone(one.key()), one.position()));
+                    if heads.are_known(held) && progress.distrusted.is_empty() {
+                        self.took(&[], progress, None);
+                    } else {
+                        self.catch_up(reader, progress, noticed).await?;
+                    }
+                    if obstacle == Obstacle::Standby && !heads.is_standby {
+                        return Ok(());
+                    }
                 }
             }
         }
@@ -155,7 +218,7 @@ impl Follower {
     /// Brings the announced environments forward one by one; false if that does not do and everything must be read.
     async fn advance(
         &self,
-        session: &Session,
+        listener: &Listener,
         progress: &mut Progress,
         news: &News,
         noticed: Option<Instant>,
@@ -167,7 +230,7 @@ impl Follower {
                 return Ok(false);
             }
             let held = environment.position();
-            let Some(patch) = session.advance(environment.key(), held).await? else { return Ok(false) };
+            let Some(patch) = listener.advance(environment.key(), held).await? else { return Ok(false) };
             let change = FleetChange::of(environment.key(), held, environment.advance(patch));
             let applied = matches!(change, FleetChange::Moved { .. });
             self.took(&[change], progress, noticed);
@@ -184,7 +247,7 @@ impl Follower {
 
     async fn catch_up(
         &self,
-        session: &Session,
+        reader: &Reader,
         progress: &mut Progress,
         noticed: Option<Instant>,
     ) -> Result<(), DatabaseError> {
@@ -194,7 +257,7 @@ impl Follower {
             .filter(|environment| !progress.distrusted.contains(environment.key()))
             .map(|environment| (Arc::clone(environment.key()), environment.position()))
             .collect();
-        let readings = session.catch_up(&known).await?;
+        let readings = reader.catch_up(&known).await?;
         progress.distrusted.clear();
         let changes = self.fleet.apply(readings);
         self.readings.finish(number);

@@ -9,7 +9,7 @@ mod metrics;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, Obstacle};
 use crate::environment::BrokenDocument;
 use crate::fleet::FleetChange;
 use crate::http::ProblemCode;
@@ -33,6 +33,8 @@ pub enum Observation<'a> {
     SessionCaughtUp,
     /// No session came about, or it ended.
     SessionFailed { error: &'a DatabaseError, retry_in: Duration },
+    /// Changes are not announced to this bridge, so it asks for them every so often; or they are, from now on, and it listens.
+    WayChanged { obstacle: Option<Obstacle>, every: Duration },
     /// What is served may be out of date from now on.
     BecameStale,
     /// What is served is what the database says, after some time when it might not have been.

@@ -39,7 +39,7 @@ pub enum LogFormat {
 /// Options of `serve`.
 #[derive(Debug, Args)]
 pub struct ServeOptions {
-    /// PostgreSQL: a URL or key=value pairs. Not through a transaction pooler
+    /// PostgreSQL: a URL or key=value pairs, several hosts included
     #[arg(long, env = "FAUNA_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Redacted<String>,
     /// Where to listen; port 0 takes a free one and the log names it
@@ -55,6 +55,9 @@ pub struct ServeOptions {
     /// Safety net: read the database this often even if nothing is announced
     #[arg(long, env = "FAUNA_RESYNC_INTERVAL_MS", default_value = "5000", value_name = "MS", value_parser = milliseconds)]
     pub resync_interval_ms: Duration,
+    /// Where LISTEN does not work (hot standby, transaction pooler): ask for changes this often
+    #[arg(long, env = "FAUNA_POLL_INTERVAL_MS", default_value = "1000", value_name = "MS", value_parser = milliseconds)]
+    pub poll_interval_ms: Duration,
     /// The wait after the second failed attempt to connect in a row; doubles from there
     #[arg(long, env = "FAUNA_RECONNECT_BASE_MS", default_value = "100", value_name = "MS", value_parser = milliseconds)]
     pub reconnect_base_ms: Duration,
@@ -114,6 +117,7 @@ impl ServeOptions {
     pub fn follower(&self) -> FollowerOptions {
         FollowerOptions {
             resync_interval: self.resync_interval_ms,
+            poll_interval: self.poll_interval_ms,
             reconnect_base: self.reconnect_base_ms,
             reconnect_max: self.reconnect_max_ms,
         }

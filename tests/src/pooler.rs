@@ -14,7 +14,7 @@ use crate::wait::DEADLINE;
 
 /// A running pooler. It is ended when dropped, and, as a cluster is, with the test process.
 ///
-/// Each database and role has a pool of exactly one session, so that all clients share it.
+/// Unless told otherwise, each database and role has a pool of exactly one session, so that all clients share it.
 pub struct Pooler {
     port: u16,
     keeper: Child,
@@ -23,6 +23,11 @@ pub struct Pooler {
 impl Pooler {
     /// Starts a pooler that lets `postgres` and the given roles in, and waits until it accepts connections.
     pub fn start(cluster: &Cluster, roles: &[&str]) -> Self {
+        Self::start_with(cluster, roles, "")
+    }
+
+    /// The same with further lines in its settings, where the last word counts.
+    pub fn start_with(cluster: &Cluster, roles: &[&str], further: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
         let folder = cluster.folder().to_str().expect("a folder whose name is UTF-8");
         let path = |ending: &str| format!("{folder}/pgbouncer-{port}.{ending}");
@@ -33,7 +38,7 @@ impl Pooler {
             format!(
                 "[databases]\n* = host=127.0.0.1 port={server}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
                 listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {users}\n\
-                pool_mode = transaction\ndefault_pool_size = 1\n"
+                pool_mode = transaction\ndefault_pool_size = 1\n{further}\n"
             ),
         )
         .expect("writing the pooler's settings");
@@ -65,6 +70,11 @@ impl Pooler {
             std::thread::sleep(Duration::from_millis(10));
         }
         Self { port, keeper }
+    }
+
+    /// A connection string for the superuser.
+    pub fn conninfo(&self, database: &Database<'_>) -> String {
+        format!("postgresql://postgres@127.0.0.1:{}/{}", self.port, database.name())
     }
 
     /// A client of the pooler as `user`.

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, Error};
 
+use super::query::Query;
 use crate::documents::Changes;
 use crate::position::Position;
 
@@ -22,12 +23,12 @@ SELECT h.revision, d.kind, d.key, d.doc::text
  WHERE h.environment_key = $1 AND h.epoch = $2 AND h.horizon <= $3";
 
 /// The prepared query.
-pub struct Advance(Statement);
+pub struct Advance(Query);
 
 impl Advance {
     /// Prepares it, which also checks that everything it needs is there and permitted.
-    pub async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
-        Ok(Self(client.prepare_typed(ADVANCE, &[Type::TEXT, Type::UUID, Type::INT8]).await?))
+    pub async fn prepare(client: &Client) -> Result<Self, Error> {
+        Ok(Self(Query::prepare(client, ADVANCE, &[Type::TEXT, Type::UUID, Type::INT8]).await?))
     }
 
     /// The patch that leads on from `held`. None if there is none, or if it takes more than flags and audiences.
@@ -36,8 +37,8 @@ impl Advance {
         client: &Client,
         environment: &Arc<str>,
         held: Position,
-    ) -> Result<Option<Changes>, tokio_postgres::Error> {
-        let rows = client.query(&self.0, &[&&**environment, &held.epoch, &held.revision]).await?;
+    ) -> Result<Option<Changes>, Error> {
+        let rows = self.0.rows(client, &[&&**environment, &held.epoch, &held.revision]).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let mut changes = Changes {
             environment: Arc::clone(environment),

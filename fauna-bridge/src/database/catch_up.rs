@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Client, Error, Row};
 use uuid::Uuid;
 
+use super::query::Query;
 use crate::fleet::{EnvironmentReading, Moved};
 use crate::position::Position;
 
@@ -33,14 +34,19 @@ SELECT h.environment_key,
                   THEN fauna.changes(h.environment_key, known.epoch, coalesce(known.revision, 0)) END
       OFFSET 0) AS moved (payload)";
 
-/// The prepared query.
-pub struct CatchUp(Statement);
+const TYPES: &[Type] = &[Type::TEXT_ARRAY, Type::UUID_ARRAY, Type::INT8_ARRAY];
+
+/// The query.
+pub struct CatchUp(Query);
 
 impl CatchUp {
+    /// For a session that may be lent to others in between. One snapshot serves there, too, whatever the isolation level: the
+    /// functions are `STABLE`, so they read as of the statement that calls them.
+    pub const UNNAMED: Self = Self(Query::unnamed(CATCH_UP, TYPES));
+
     /// Prepares it, which also checks that everything it needs is there and permitted.
-    pub async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
-        let types = [Type::TEXT_ARRAY, Type::UUID_ARRAY, Type::INT8_ARRAY];
-        Ok(Self(client.prepare_typed(CATCH_UP, &types).await?))
+    pub async fn prepare(client: &Client) -> Result<Self, Error> {
+        Ok(Self(Query::prepare(client, CATCH_UP, TYPES).await?))
     }
 
     /// Reads all environments, with the new state of those that are not at their `known` position.
@@ -48,16 +54,16 @@ impl CatchUp {
         &self,
         client: &Client,
         known: &[(Arc<str>, Position)],
-    ) -> Result<Vec<EnvironmentReading>, tokio_postgres::Error> {
+    ) -> Result<Vec<EnvironmentReading>, Error> {
         let keys: Vec<&str> = known.iter().map(|(key, _)| &**key).collect();
         let epochs: Vec<Uuid> = known.iter().map(|(_, position)| position.epoch).collect();
         let revisions: Vec<i64> = known.iter().map(|(_, position)| position.revision).collect();
-        let rows = client.query(&self.0, &[&keys, &epochs, &revisions]).await?;
+        let rows = self.0.rows(client, &[&keys, &epochs, &revisions]).await?;
         rows.iter().map(reading).collect()
     }
 }
 
-fn reading(row: &Row) -> Result<EnvironmentReading, tokio_postgres::Error> {
+fn reading(row: &Row) -> Result<EnvironmentReading, Error> {
     let key: &str = row.try_get(0)?;
     let moved = match row.try_get::<_, Option<String>>(1)? {
         None => None,

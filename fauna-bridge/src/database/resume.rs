@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool::managed::{Manager, Metrics, Pool, PoolError, RecycleError, RecycleResult, Timeouts};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
-use tokio_postgres::NoTls;
+use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
 
-use super::{Database, DatabaseError};
+use super::{Connected, Database, DatabaseError};
 use crate::documents::Changes;
 use crate::event::Event;
 use crate::position::Position;
@@ -25,7 +26,7 @@ const MAX_POSITIONS: usize = 256;
 
 /// Fetches patches for clients that resume.
 pub struct Resumer {
-    pool: Pool,
+    pool: Pool<Database>,
     timeout: Duration,
     answers: Mutex<HashMap<Arc<str>, Answers>>,
 }
@@ -45,22 +46,10 @@ impl Resumer {
     /// # Errors
     /// The pool's settings contradict each other.
     pub fn try_new(database: &Database) -> Result<Self, DatabaseError> {
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(database.config.clone(), NoTls, recycling);
-        let settings = database.reader_settings();
-        let set_up = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
-            let settings = settings.clone();
-            Box::pin(async move { client.batch_execute(&settings).await.map_err(HookError::Backend) })
-        });
-        let pool = Pool::builder(manager)
+        // No timeouts of its own: the whole of a question has one.
+        let pool = Pool::builder(database.clone())
             .max_size(CONNECTIONS)
-            .runtime(Runtime::Tokio1)
-            .timeouts(deadpool_postgres::Timeouts {
-                wait: Some(database.timeout),
-                create: Some(database.timeout),
-                recycle: Some(database.timeout),
-            })
-            .post_create(set_up)
+            .timeouts(Timeouts::default())
             .build()
             .map_err(|error| DatabaseError::Configuration(error.to_string()))?;
         Ok(Self { pool, timeout: database.timeout, answers: Mutex::default() })
@@ -97,11 +86,18 @@ impl Resumer {
 
     async fn ask(&self, environment: &Arc<str>, position: Position) -> Result<Option<Event>, DatabaseError> {
         let ask = async {
-            let client = self.pool.get().await.map_err(pool_error)?;
-            let query = client.prepare_cached("SELECT fauna.changes($1, $2, $3)::text").await?;
-            let row =
-                client.query_one(&query, &[&&**environment, &position.epoch, &position.revision]).await?;
-            Ok::<Option<String>, DatabaseError>(row.try_get(0)?)
+            let mut client = self.pool.get().await.map_err(pool_error)?;
+            // Nothing outlives the transaction, because a pooler may lend the session to somebody else afterwards.
+            let transaction = client.build_transaction().read_only(true).start().await?;
+            let limit = format!("SET LOCAL statement_timeout = {}", self.timeout.as_millis());
+            transaction.batch_execute(&limit).await?;
+            let environment = &**environment;
+            let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+                [(&environment, Type::TEXT), (&position.epoch, Type::UUID), (&position.revision, Type::INT8)];
+            let query = "SELECT fauna.changes($1, $2, $3)::text";
+            let payload = transaction.query_typed_one(query, &parameters).await?.try_get(0)?;
+            transaction.commit().await?;
+            Ok::<Option<String>, DatabaseError>(payload)
         };
         let payload = tokio::time::timeout(self.timeout, ask)
             .await
@@ -117,9 +113,25 @@ fn patch_event(payload: &str) -> Option<Event> {
     Event::try_new(&changes.payload()).ok()
 }
 
-fn pool_error(error: PoolError) -> DatabaseError {
+impl Manager for Database {
+    type Type = Client;
+    type Error = DatabaseError;
+
+    async fn create(&self) -> Result<Client, DatabaseError> {
+        let Connected { client, connection, .. } = self.connect().await?;
+        // Its error reaches whoever asks next, or nobody if nobody does.
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    async fn recycle(&self, client: &mut Client, _: &Metrics) -> RecycleResult<DatabaseError> {
+        if client.is_closed() { Err(RecycleError::message("closed")) } else { Ok(()) }
+    }
+}
+
+fn pool_error(error: PoolError<DatabaseError>) -> DatabaseError {
     match error {
-        PoolError::Backend(error) => error.into(),
+        PoolError::Backend(error) => error,
         error => DatabaseError::Lost(error.to_string()),
     }
 }

@@ -1,4 +1,5 @@
-//! A pair of connections: one that LISTENs and asks for what was announced, one that reads everything.
+//! What the follower reads through: a pair of connections, one that LISTENs and asks for what was announced and one that
+//! reads everything; or, where LISTEN cannot work, one that reads.
 //!
 //! The listening connection asks itself because its server process is awake: it has just sent the announcement. A reading of
 //! everything may take long, and goes over the other one, so that it holds up no announcement.
@@ -6,134 +7,151 @@
 //! Both are driven inside the follower's own task, not spawned: a notification and the query it causes then need no
 //! hop between threads, and dropping the session drops everything that belongs to it.
 
-use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use parking_lot::Mutex;
-use tokio::sync::Notify;
-use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{AsyncMessage, Client, Connection, Socket, Statement};
+use tokio_postgres::Client;
 
-use super::advance::Advance;
 use super::catch_up::CatchUp;
-use super::{Announcement, Database, DatabaseError, words};
-use crate::documents::Changes;
+use super::heads::Heads;
+use super::listener::{Inbox, Listener};
+use super::query::Query;
+use super::server::{Answerer, Pair, compare};
+use super::{Connected, Database, DatabaseError, PgConnection, words};
 use crate::fleet::EnvironmentReading;
 use crate::position::Position;
 
-/// True if this very session still receives what is announced. A pooler in transaction mode answers this from another
-/// server session, which does not.
-const PROBE: &str =
-    "SELECT count(*) FROM pg_catalog.pg_listening_channels() AS channel WHERE channel = 'fauna'";
-
-type PgConnection = Connection<Socket, NoTlsStream>;
-
-/// The two connections, ready for use. Nothing moves unless [`Connections::drive`] is polled.
+/// The connections, ready for use. Nothing moves unless [`Connections::drive`] is polled.
 pub struct Session {
+    /// Reads.
+    pub reader: Reader,
+    /// How the session learns that there is something to read.
+    pub way: Way,
+}
+
+/// How a session learns of changes.
+pub enum Way {
+    /// They are announced to it.
+    Listening(Box<Listener>),
+    /// It asks, because of this.
+    Polling(Obstacle),
+}
+
+/// Why a session cannot listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// PostgreSQL has no LISTEN on a standby.
+    Standby,
+    /// A pooler in transaction mode lends the session to others.
+    Pooler,
+}
+
+/// The connection that reads.
+pub struct Reader {
     database: Database,
-    listener: Client,
-    reader: Client,
-    probe: Statement,
-    advance: Advance,
+    client: Client,
     catch_up: CatchUp,
-    inbox: Arc<Inbox>,
+    heads: Query,
 }
 
 /// The network side of a [`Session`].
 pub struct Connections {
-    listener: PgConnection,
+    listener: Option<PgConnection>,
     reader: PgConnection,
     inbox: Arc<Inbox>,
 }
 
-/// Announcements that nobody has looked at yet. A burst fills it while a catch-up runs and is taken in one go.
-#[derive(Default)]
-struct Inbox {
-    unread: Mutex<Vec<Option<Announcement>>>,
-    arrived: Notify,
-}
-
-/// What announcements tell the reader to do.
-#[derive(Debug, PartialEq, Eq)]
-pub enum News {
-    /// These environments moved.
-    Of(BTreeSet<Arc<str>>),
-    /// Something happened, and nothing says where: everything must be read.
-    Unclear,
-}
-
-/// More than this and the tables are asked whatever the announcements say.
-const MAX_UNREAD: usize = 256;
-
 impl Session {
-    /// Opens both connections and LISTENs, *before* anything is read: what commits from then on is announced.
+    /// Opens the connections and LISTENs, *before* anything is read: what commits from then on is announced. Where that cannot
+    /// work, or where `obstacle` says so already, the session is one that polls.
     ///
     /// Returns the session and what drives it; the caller polls both in one task.
     ///
     /// # Errors
     /// PostgreSQL cannot be reached, has no Fauna, or does not let this role read it.
-    pub async fn open(database: &Database) -> Result<(Self, Connections), DatabaseError> {
-        let inbox = Arc::new(Inbox::default());
-        let (listener, listening) = database.connect().await?;
-        let (reader, reading) = database.connect().await?;
-        let mut connections = Connections { listener: listening, reader: reading, inbox: Arc::clone(&inbox) };
-        let settings = database.reader_settings();
-        let prepare = database.within("preparing the session", async {
-            listener.batch_execute(&format!("{settings}; LISTEN fauna")).await?;
-            reader.batch_execute(&settings).await?;
-            let probe = listener.prepare(PROBE).await?;
-            let advance = Advance::prepare(&listener).await?;
-            let catch_up = CatchUp::prepare(&reader).await?;
-            Ok::<_, DatabaseError>((probe, advance, catch_up))
-        });
-        let (probe, advance, catch_up) = tokio::select! {
-            biased;
-            prepared = prepare => prepared?,
-            lost = connections.drive() => return Err(lost),
-        };
-        let database = database.clone();
-        Ok((Self { database, listener, reader, probe, advance, catch_up, inbox }, connections))
-    }
-
-    /// Waits until something is announced that `is_news`, and takes everything that was.
-    pub async fn announced(&self, mut is_news: impl FnMut(&Announcement) -> bool) -> News {
-        loop {
-            self.inbox.arrived.notified().await;
-            let unread = std::mem::take(&mut *self.inbox.unread.lock());
-            if unread.len() >= MAX_UNREAD {
-                return News::Unclear;
-            }
-            let mut environments = BTreeSet::new();
-            for announcement in &unread {
-                match announcement {
-                    Some(announcement) if is_news(announcement) => {
-                        environments.insert(announcement.environment().into());
-                    }
-                    Some(_) => {}
-                    None => return News::Unclear,
-                }
-            }
-            if !environments.is_empty() {
-                return News::Of(environments);
+    pub async fn open(
+        database: &Database,
+        obstacle: Option<Obstacle>,
+    ) -> Result<(Self, Connections), DatabaseError> {
+        let Connected { client, connection, server } = database.connect().await?;
+        let mut connections =
+            Connections { listener: None, reader: connection, inbox: Arc::new(Inbox::default()) };
+        let asking =
+            database.within("asking the server what it is", async { Ok(Answerer::of(&client).await?) });
+        let first = connections.during(asking).await?;
+        let obstacle = obstacle.or(first.is_standby.then_some(Obstacle::Standby));
+        if let Some(obstacle) = obstacle {
+            return Ok((Self::poll(database, client, obstacle), connections));
+        }
+        let (listener, listening) = database.connect_to(server).await?;
+        connections.listener = Some(listening);
+        match connections.during(pair(database, &client, first, &listener)).await? {
+            Pair::Private => Self::listen(database, client, listener, connections).await,
+            Pair::Apart => Err(DatabaseError::DifferentServers),
+            Pair::Pooled => {
+                connections.listener = None;
+                Ok((Self::poll(database, client, Obstacle::Pooler), connections))
             }
         }
     }
 
-    /// The patch that leads one environment on from `held`. None if it takes more than that: [`Self::catch_up`] tells.
-    ///
-    /// # Errors
-    /// The query failed or took too long.
-    pub async fn advance(
-        &self,
-        environment: &Arc<str>,
-        held: Position,
-    ) -> Result<Option<Changes>, DatabaseError> {
-        let read = async { Ok(self.advance.read(&self.listener, environment, held).await?) };
-        self.database.within("reading what was announced", read).await
+    async fn listen(
+        database: &Database,
+        reader: Client,
+        listener: Client,
+        mut connections: Connections,
+    ) -> Result<(Self, Connections), DatabaseError> {
+        let settings = database.reader_settings();
+        let inbox = Arc::clone(&connections.inbox);
+        let prepare = database.within("preparing the session", async {
+            let listener = Listener::start(database, listener, &settings, inbox).await?;
+            reader.batch_execute(&settings).await?;
+            let catch_up = CatchUp::prepare(&reader).await?;
+            Ok((listener, catch_up))
+        });
+        let (listener, catch_up) = connections.during(prepare).await?;
+        let reader = Reader { database: database.clone(), client: reader, catch_up, heads: Heads::QUERY };
+        Ok((Self { reader, way: Way::Listening(Box::new(listener)) }, connections))
     }
 
+    /// Changes no setting and prepares nothing: the next client of the pooler would inherit it.
+    fn poll(database: &Database, client: Client, obstacle: Obstacle) -> Self {
+        let reader =
+            Reader { database: database.clone(), client, catch_up: CatchUp::UNNAMED, heads: Heads::QUERY };
+        Self { reader, way: Way::Polling(obstacle) }
+    }
+
+    /// Makes sure that the listening connection is alive, listens, and is still ours.
+    ///
+    /// # Errors
+    /// It is not or does not.
+    pub async fn probe(&self, listener: &Listener) -> Result<(), DatabaseError> {
+        listener.probe().await?;
+        let ask = async { Ok(Answerer::of(&self.reader.client).await?) };
+        let reader = self.reader.database.within("probing the reading connection", ask).await?;
+        // The reader was given the listener's session: it is a pooler after all.
+        if reader.process == listener.process() { Err(DatabaseError::NotListening) } else { Ok(()) }
+    }
+}
+
+/// Who answers on both connections, in an order that gives a pool away whichever session it lends next.
+async fn pair(
+    database: &Database,
+    reader: &Client,
+    first: Answerer,
+    listener: &Client,
+) -> Result<Pair, DatabaseError> {
+    let ask = async {
+        let mut readers = vec![first, Answerer::of(reader).await?];
+        let listeners = [Answerer::of(listener).await?, Answerer::of(listener).await?];
+        readers.push(Answerer::of(reader).await?);
+        Ok(compare(&readers, &listeners))
+    };
+    database.within("asking who answers", ask).await
+}
+
+impl Reader {
     /// Reads all environments in one snapshot.
     ///
     /// # Errors
@@ -142,57 +160,52 @@ impl Session {
         &self,
         known: &[(Arc<str>, Position)],
     ) -> Result<Vec<EnvironmentReading>, DatabaseError> {
-        let read = async { Ok(self.catch_up.read(&self.reader, known).await?) };
+        let read = async { Ok(self.catch_up.read(&self.client, known).await?) };
         self.database.within("catching up", read).await
     }
 
-    /// Makes sure that the listening connection is alive and listens.
+    /// Where the log stands.
     ///
     /// # Errors
-    /// It is not or does not.
-    pub async fn probe(&self) -> Result<(), DatabaseError> {
-        let ask = async { Ok(self.listener.query_one(&self.probe, &[]).await?.try_get::<_, i64>(0)?) };
-        match self.database.within("probing the listening connection", ask).await? {
-            0 => Err(DatabaseError::NotListening),
-            _ => Ok(()),
-        }
+    /// The query failed or took too long.
+    pub async fn heads(&self) -> Result<Heads, DatabaseError> {
+        let read = async { Ok(Heads::read(&self.heads, &self.client).await?) };
+        self.database.within("reading the heads", read).await
     }
 }
 
 impl Connections {
-    /// Moves bytes on both connections and files announcements, until one of them ends.
+    /// Does `work` while bytes move; fails when a connection ends first.
+    async fn during<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, DatabaseError>>,
+    ) -> Result<T, DatabaseError> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            lost = self.drive() => Err(lost),
+        }
+    }
+
+    /// Moves bytes on the connections and files announcements, until one of them ends.
     pub async fn drive(&mut self) -> DatabaseError {
         poll_fn(|context| self.poll_lost(context)).await
     }
 
     fn poll_lost(&mut self, context: &mut Context<'_>) -> Poll<DatabaseError> {
-        loop {
-            match self.listener.poll_message(context) {
-                Poll::Ready(Some(Ok(message))) => self.inbox.file(&message),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(DatabaseError::Lost(words(&error))),
-                Poll::Ready(None) => return Poll::Ready(DatabaseError::Lost("closed by the server".into())),
-                Poll::Pending => break,
+        for connection in self.listener.iter_mut().chain([&mut self.reader]) {
+            loop {
+                match connection.poll_message(context) {
+                    // Only the listener has asked for any.
+                    Poll::Ready(Some(Ok(message))) => self.inbox.file(&message),
+                    Poll::Ready(Some(Err(error))) => return Poll::Ready(DatabaseError::Lost(words(&error))),
+                    Poll::Ready(None) => {
+                        return Poll::Ready(DatabaseError::Lost("closed by the server".into()));
+                    }
+                    Poll::Pending => break,
+                }
             }
         }
-        loop {
-            match self.reader.poll_message(context) {
-                Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(DatabaseError::Lost(words(&error))),
-                Poll::Ready(None) => return Poll::Ready(DatabaseError::Lost("closed by the server".into())),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-    }
-}
-
-impl Inbox {
-    fn file(&self, message: &AsyncMessage) {
-        if let AsyncMessage::Notification(notification) = message {
-            let mut unread = self.unread.lock();
-            if unread.len() < MAX_UNREAD {
-                unread.push(Announcement::read(notification.payload()));
-            }
-            self.arrived.notify_one();
-        }
+        Poll::Pending
     }
 }

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tracing::{debug, error, info, warn};
 
 use super::Observation;
+use crate::database::Obstacle;
 use crate::fleet::FleetChange;
 
 /// Remembers what was said last, to say it once.
@@ -42,6 +43,14 @@ impl Log {
                 if self.last_failure.lock().take().is_some() {
                     info!("connected to PostgreSQL again");
                 }
+            }
+            Observation::WayChanged { obstacle: None, .. } => info!("listening for changes from now on"),
+            Observation::WayChanged { obstacle: Some(obstacle), every } => {
+                warn!(
+                    poll_ms = milliseconds(*every),
+                    reason = reason(*obstacle),
+                    "LISTEN does not work here: polling"
+                );
             }
             Observation::BecameStale => warn!("serving the last known state, which may be stale"),
             Observation::CaughtUp { stale_for } => {
@@ -98,6 +107,15 @@ fn fleet_change(change: &FleetChange) {
         FleetChange::Failed(environment, error) => error!(%environment, %error, "payload not applied"),
         FleetChange::BrokenKey(environment, key) => {
             error!(%environment, key = %key.id, reason = %key.reason, "unusable SDK key document");
+        }
+    }
+}
+
+fn reason(obstacle: Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::Standby => "the server is a hot standby; a primary would announce changes at once",
+        Obstacle::Pooler => {
+            "a transaction pooler stands before PostgreSQL; a direct connection would hear of changes at once"
         }
     }
 }

@@ -50,6 +50,7 @@ pub struct Metrics {
     payload_errors: ByEnvironment<Counter>,
     broadcast: Histogram,
     sessions: Counter,
+    polling: Gauge,
     database_errors: ByKind<Counter>,
     stale: Gauge<f64, AtomicU64>,
     ready: Gauge,
@@ -72,6 +73,7 @@ impl Metrics {
             // 64 µs to 4 s.
             broadcast: Histogram::new(exponential_buckets(64e-6, 2.0, 17)),
             sessions: Counter::default(),
+            polling: Gauge::default(),
             database_errors: Family::default(),
             stale: Gauge::default(),
             ready: Gauge::default(),
@@ -107,6 +109,11 @@ impl Metrics {
         );
         registry.register("database_sessions", "Sessions opened with PostgreSQL", self.sessions.clone());
         registry.register(
+            "database_polling",
+            "Whether changes have to be asked for, because LISTEN does not work",
+            self.polling.clone(),
+        );
+        registry.register(
             "database_errors",
             "Failed or lost sessions, by kind",
             self.database_errors.clone(),
@@ -132,6 +139,9 @@ impl Metrics {
             Observation::SessionOpened => drop(self.sessions.inc()),
             Observation::SessionFailed { error, .. } | Observation::ResumeFailed { error } => {
                 self.database_errors.get_or_create(&KindLabel { kind: error.kind() }).inc();
+            }
+            Observation::WayChanged { obstacle, .. } => {
+                self.polling.set(i64::from(obstacle.is_some()));
             }
             Observation::AcceptFailed { .. } => drop(self.accept_errors.inc()),
             Observation::FleetChanged(change) => self.fleet_change(change),

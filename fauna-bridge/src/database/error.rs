@@ -1,0 +1,88 @@
+//! What can go wrong with PostgreSQL, in words that say what to do.
+
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+
+/// What can go wrong. No variant carries a connection string.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// The connection string cannot be used.
+    #[error("unusable connection string: {0}")]
+    Configuration(String),
+    /// No connection came about.
+    #[error("cannot connect: {}", words(.0))]
+    Connect(#[source] tokio_postgres::Error),
+    /// No answer within the timeout.
+    #[error("no answer within {} ms while {doing}", .after.as_millis())]
+    Timeout {
+        /// What was going on.
+        doing: &'static str,
+        /// The timeout.
+        after: Duration,
+    },
+    /// An established connection ended.
+    #[error("connection lost: {0}")]
+    Lost(String),
+    /// The session no longer listens, as happens behind a pooler in transaction mode.
+    #[error("the session no longer listens: there is a transaction pooler before PostgreSQL")]
+    NotListening,
+    /// Two connections in a row did not reach the same server, behind a balancer for example.
+    #[error("two connections reached different servers")]
+    DifferentServers,
+    /// The database has no Fauna, or another version of it.
+    #[error("the extension is missing or outdated: {}; run CREATE EXTENSION fauna in this database", words(.0))]
+    NotInstalled(#[source] tokio_postgres::Error),
+    /// The role may not read what it must.
+    #[error("missing privilege: {}; run SELECT fauna.grant('<role>', 'bridge') as an administrator", words(.0))]
+    Forbidden(#[source] tokio_postgres::Error),
+    /// A statement failed.
+    #[error("{}", words(.0))]
+    Query(#[source] tokio_postgres::Error),
+}
+
+impl DatabaseError {
+    /// A short name for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Configuration(_) => "configuration",
+            Self::Connect(_) => "connect",
+            Self::Timeout { .. } => "timeout",
+            Self::Lost(_) => "lost",
+            Self::NotListening => "not_listening",
+            Self::DifferentServers => "different_servers",
+            Self::NotInstalled(_) => "not_installed",
+            Self::Forbidden(_) => "forbidden",
+            Self::Query(_) => "query",
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for DatabaseError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let missing = [
+            SqlState::UNDEFINED_TABLE,
+            SqlState::UNDEFINED_FUNCTION,
+            SqlState::UNDEFINED_COLUMN,
+            SqlState::INVALID_SCHEMA_NAME,
+        ];
+        match error.code() {
+            Some(code) if missing.contains(code) => Self::NotInstalled(error),
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Self::Forbidden(error),
+            Some(_) => Self::Query(error),
+            None => Self::Lost(words(&error)),
+        }
+    }
+}
+
+/// PostgreSQL's own words, or those of the operating system; `tokio_postgres` says little more than "db error".
+pub fn words(error: &tokio_postgres::Error) -> String {
+    use std::error::Error as _;
+    if let Some(db) = error.as_db_error() {
+        return format!("{} ({})", db.message(), db.code().code());
+    }
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
