@@ -11,6 +11,7 @@ mod resume;
 mod server;
 mod servers;
 mod session;
+mod subscription;
 
 use std::sync::Arc;
 use std::time::Duration;

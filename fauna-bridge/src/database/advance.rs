@@ -12,15 +12,19 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
 use super::query::Query;
+use super::subscription::is_whole;
 use crate::documents::Changes;
 use crate::position::Position;
 
 /// `$1`: environment, `$2`, `$3`: epoch and revision of what is held.
-const ADVANCE: &str = "
+const ADVANCE: &str = concat!(
+    "
 SELECT h.revision, d.kind, d.key, d.doc::text
   FROM fauna.heads AS h
   JOIN fauna.documents AS d ON d.environment_key = h.environment_key AND d.revision > $3
- WHERE h.environment_key = $1 AND h.epoch = $2 AND h.horizon <= $3";
+ WHERE h.environment_key = $1 AND h.epoch = $2 AND h.horizon <= $3 AND ",
+    is_whole!()
+);
 
 /// The prepared query.
 pub struct Advance(Query);

@@ -30,6 +30,11 @@ pub enum DatabaseError {
     /// Two connections in a row did not reach the same server, behind a balancer for example.
     #[error("two connections reached different servers")]
     DifferentServers,
+    /// A logical subscriber that is still copying the log.
+    #[error(
+        "the subscription has not copied fauna.heads and fauna.documents yet: both must be in state r in pg_subscription_rel"
+    )]
+    NotWhole,
     /// The database has no Fauna, or another version of it.
     #[error("the extension is missing or outdated: {}; run CREATE EXTENSION fauna in this database", words(.0))]
     NotInstalled(#[source] tokio_postgres::Error),
@@ -51,6 +56,7 @@ impl DatabaseError {
             Self::Lost(_) => "lost",
             Self::NotListening => "not_listening",
             Self::DifferentServers => "different_servers",
+            Self::NotWhole => "not_whole",
             Self::NotInstalled(_) => "not_installed",
             Self::Forbidden(_) => "forbidden",
             Self::Query(_) => "query",

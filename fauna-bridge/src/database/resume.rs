@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::subscription::is_whole;
 use super::{Connected, Database, DatabaseError};
 use crate::documents::Changes;
 use crate::event::Event;
@@ -23,6 +24,9 @@ const CONNECTIONS: usize = 2;
 
 /// Distinct positions remembered per environment revision; clients beyond these get a put.
 const MAX_POSITIONS: usize = 256;
+
+/// Nothing on a subscriber that has not received everything.
+const PATCH: &str = concat!("SELECT CASE WHEN ", is_whole!(), " THEN fauna.changes($1, $2, $3)::text END");
 
 /// Fetches patches for clients that resume.
 pub struct Resumer {
@@ -94,8 +98,7 @@ impl Resumer {
             let environment = &**environment;
             let parameters: [(&(dyn ToSql + Sync), Type); 3] =
                 [(&environment, Type::TEXT), (&position.epoch, Type::UUID), (&position.revision, Type::INT8)];
-            let query = "SELECT fauna.changes($1, $2, $3)::text";
-            let payload = transaction.query_typed_one(query, &parameters).await?.try_get(0)?;
+            let payload = transaction.query_typed_one(PATCH, &parameters).await?.try_get(0)?;
             transaction.commit().await?;
             Ok::<Option<String>, DatabaseError>(payload)
         };

@@ -155,13 +155,13 @@ impl Reader {
     /// Reads all environments in one snapshot.
     ///
     /// # Errors
-    /// The query failed or took too long.
+    /// The query failed or took too long, or there is only a part to read yet.
     pub async fn catch_up(
         &self,
         known: &[(Arc<str>, Position)],
     ) -> Result<Vec<EnvironmentReading>, DatabaseError> {
         let read = async { Ok(self.catch_up.read(&self.client, known).await?) };
-        self.database.within("catching up", read).await
+        self.database.within("catching up", read).await?.ok_or(DatabaseError::NotWhole)
     }
 
     /// Where the log stands.

@@ -10,3 +10,4 @@ mod requests;
 mod resume;
 mod shop;
 mod streams;
+mod subscriber;
