@@ -72,7 +72,8 @@ where
         let message = Cow::Borrowed("the context is not an object");
         return Evaluation::failed(Some(flag), ErrorCode::InvalidContext, message);
     }
-    match (Evaluator { source, context, now, tracer, depth: 0, visits: 0 }).flag(flag) {
+    let mut evaluator = Evaluator::new(source, context, now, tracer);
+    match evaluator.flag(flag) {
         Ok(outcome) => Evaluation {
             flag: Some(flag),
             variant: flag.variants().get(outcome.variant),
@@ -81,9 +82,9 @@ where
             error: None,
             prerequisite: outcome.prerequisite,
         },
-        Err(failure) => Evaluation {
+        Err(Failed) => Evaluation {
             variant: flag.off_variant(),
-            ..Evaluation::failed(Some(flag), ErrorCode::ParseError, Cow::Owned(failure.to_string()))
+            ..Evaluation::failed(Some(flag), ErrorCode::ParseError, Cow::Owned(evaluator.reason()))
         },
     }
 }
@@ -114,9 +115,10 @@ where
         return Err(AudienceError::InvalidContext);
     }
     let now = Timestamp::from_micros(0);
-    let result =
-        Evaluator { source, context, now, tracer: &mut (), depth: 0, visits: 0 }.audience(audience, false);
-    result.map_err(|failure| AudienceError::Parse(failure.to_string()))
+    let tracer = &mut ();
+    let mut evaluator = Evaluator::new(source, context, now, tracer);
+    let result = evaluator.audience(audience, false);
+    result.map_err(|Failed| AudienceError::Parse(evaluator.reason()))
 }
 
 struct Evaluator<'s, 'c, S: ?Sized, C: ?Sized, T> {
@@ -126,6 +128,8 @@ struct Evaluator<'s, 'c, S: ?Sized, C: ?Sized, T> {
     tracer: &'c mut T,
     depth: u32,
     visits: u32,
+    /// What the last [`Failed`] was about.
+    failure: Option<Failure<'s>>,
 }
 
 struct Outcome<'s> {
@@ -134,6 +138,10 @@ struct Outcome<'s> {
     rule_id: Option<&'s str>,
     prerequisite: Option<&'s str>,
 }
+
+/// That an evaluation cannot be finished; why, says the evaluator. The reason itself would not fit into a register beside the
+/// answer, and be written and looked at on every way out.
+struct Failed;
 
 /// Why an evaluation cannot be finished.
 #[derive(Debug, thiserror::Error)]
@@ -158,15 +166,32 @@ impl Failure<'_> {
     }
 }
 
-impl<'s, S: Source + ?Sized, C: Context + ?Sized, T: Tracer> Evaluator<'s, '_, S, C, T> {
-    fn flag(&mut self, flag: &'s Flag) -> Result<Outcome<'s>, Failure<'s>> {
+impl<'s, 'c, S: Source + ?Sized, C: Context + ?Sized, T: Tracer> Evaluator<'s, 'c, S, C, T> {
+    fn new(source: &'s S, context: &'c C, now: Timestamp, tracer: &'c mut T) -> Self {
+        Self { source, context, now, tracer, depth: 0, visits: 0, failure: None }
+    }
+
+    #[cold]
+    fn fail(&mut self, failure: Failure<'s>) -> Failed {
+        self.failure = Some(failure);
+        Failed
+    }
+
+    fn reason(&self) -> String {
+        reason(self.failure.as_ref())
+    }
+
+    fn flag(&mut self, flag: &'s Flag) -> Result<Outcome<'s>, Failed> {
         self.enter()?;
-        let outcome = flag.body().map_err(Failure::Flag).and_then(|body| self.body(flag, body));
+        let outcome = match flag.body() {
+            Ok(body) => self.body(flag, body),
+            Err(error) => Err(self.fail(Failure::Flag(error))),
+        };
         self.depth -= 1;
         outcome
     }
 
-    fn body(&mut self, flag: &'s Flag, body: &'s Body) -> Result<Outcome<'s>, Failure<'s>> {
+    fn body(&mut self, flag: &'s Flag, body: &'s Body) -> Result<Outcome<'s>, Failed> {
         let step = self.tracer.open(|| Opening {
             expected: Some("enabled".to_owned()),
             actual: Some(body.enabled.into()),
@@ -208,7 +233,7 @@ impl<'s, S: Source + ?Sized, C: Context + ?Sized, T: Tracer> Evaluator<'s, '_, S
         Ok(Outcome { variant, reason, rule_id: None, prerequisite: None })
     }
 
-    fn is_met(&mut self, key: &str, variants: &[Box<str>]) -> Result<bool, Failure<'s>> {
+    fn is_met(&mut self, key: &str, variants: &[Box<str>]) -> Result<bool, Failed> {
         self.visit()?;
         let step = self.tracer.open(|| Opening {
             expected: Some(variants.join(", ")),
@@ -228,24 +253,20 @@ impl<'s, S: Source + ?Sized, C: Context + ?Sized, T: Tracer> Evaluator<'s, '_, S
                 });
                 Ok(is_met)
             }
-            Err(failure) if failure.is_final() => {
-                self.tracer.close(step, || Conclusion::error(&failure));
-                Err(failure)
+            Err(Failed) if self.failure.as_ref().is_some_and(Failure::is_final) => {
+                self.tracer.close(step, || Conclusion::error(&reason(self.failure.as_ref())));
+                Err(Failed)
             }
-            Err(failure) => {
-                self.tracer.close(step, || Conclusion::new("not met").because(failure.to_string()));
+            Err(Failed) => {
+                let failure = self.failure.take();
+                self.tracer.close(step, || Conclusion::new("not met").because(reason(failure.as_ref())));
                 Ok(false)
             }
         }
     }
 
     /// What a rule serves, if it matches and serves.
-    fn rule(
-        &mut self,
-        rule: &'s Rule,
-        flag: &Flag,
-        body: &Body,
-    ) -> Result<Option<(usize, Reason)>, Failure<'s>> {
+    fn rule(&mut self, rule: &'s Rule, flag: &Flag, body: &Body) -> Result<Option<(usize, Reason)>, Failed> {
         let step = self.tracer.open(|| Opening {
             expected: Some(match (rule.audiences.len(), rule.matching) {
                 (0, _) => "everybody".to_owned(),
@@ -261,7 +282,7 @@ impl<'s, S: Source + ?Sized, C: Context + ?Sized, T: Tracer> Evaluator<'s, '_, S
             _ => None,
         };
         self.tracer.close(step, || match (&matches, served) {
-            (Err(failure), _) => Conclusion::error(failure),
+            (Err(Failed), _) => Conclusion::error(&reason(self.failure.as_ref())),
             (Ok(_), Some((variant, _))) => Conclusion::serves(&flag.variants()[variant]),
             (Ok(true), None) => {
                 Conclusion::new("serves nothing").because("it matches, but its split leaves the subject out")
@@ -271,7 +292,7 @@ impl<'s, S: Source + ?Sized, C: Context + ?Sized, T: Tracer> Evaluator<'s, '_, S
         matches.map(|_| served)
     }
 
-    fn matches(&mut self, rule: &'s Rule) -> Result<bool, Failure<'s>> {
+    fn matches(&mut self, rule: &'s Rule) -> Result<bool, Failed> {
         let is_active = rule.is_active(self.now);
         if rule.active_from.is_some() || rule.active_until.is_some() {
             let now = self.now;
@@ -321,7 +342,7 @@ impl<'s, S: Source + ?Sized, C: Context + ?Sized, T: Tracer> Evaluator<'s, '_, S
     }
 
     /// `negate` is only what will be made of the answer.
-    fn audience_by_key(&mut self, key: &'s str, negate: bool) -> Result<bool, Failure<'s>> {
+    fn audience_by_key(&mut self, key: &'s str, negate: bool) -> Result<bool, Failed> {
         self.visit()?;
         if let Some(audience) = self.source.audience(key) {
             return self.audience(audience, negate);
@@ -329,10 +350,10 @@ impl<'s, S: Source + ?Sized, C: Context + ?Sized, T: Tracer> Evaluator<'s, '_, S
         let failure = Failure::UnknownAudience(key);
         let step = self.tracer.open(|| Opening::new(StepKind::Audience, key));
         self.tracer.close(step, || Conclusion::error(&failure));
-        Err(failure)
+        Err(self.fail(failure))
     }
 
-    fn audience(&mut self, audience: &'s Audience, negate: bool) -> Result<bool, Failure<'s>> {
+    fn audience(&mut self, audience: &'s Audience, negate: bool) -> Result<bool, Failed> {
         self.enter()?;
         let step = self.tracer.open(|| Opening {
             expected: Some(if negate { "not in" } else { "in" }.to_owned()),
@@ -345,18 +366,20 @@ impl<'s, S: Source + ?Sized, C: Context + ?Sized, T: Tracer> Evaluator<'s, '_, S
                 Conclusion::new("not in").because("it has no conditions")
             }
             Ok(false) => Conclusion::new("not in"),
-            Err(failure) => Conclusion::error(failure),
+            Err(Failed) => Conclusion::error(&reason(self.failure.as_ref())),
         });
         self.depth -= 1;
         matches
     }
 
-    fn conditions(&mut self, audience: &'s Audience) -> Result<bool, Failure<'s>> {
+    fn conditions(&mut self, audience: &'s Audience) -> Result<bool, Failed> {
         let broken = |error| Failure::Audience { audience, error };
-        let body = audience.body().map_err(broken)?;
+        let body = audience.body().map_err(|error| self.fail(broken(error)))?;
         let nobody = body.conditions.is_empty();
         let matches = body.matching.combine(&body.conditions, |condition| match condition {
-            Condition::Attribute(condition) => self.condition(condition).map_err(broken),
+            Condition::Attribute(condition) => {
+                self.condition(condition).map_err(|error| self.fail(broken(error)))
+            }
             Condition::InAudience { keys, negate } => self.nested(keys, *negate),
         })?;
         Ok(matches && !nobody)
@@ -380,7 +403,7 @@ impl<'s, S: Source + ?Sized, C: Context + ?Sized, T: Tracer> Evaluator<'s, '_, S
         holds
     }
 
-    fn nested(&mut self, keys: &'s [Box<str>], negate: bool) -> Result<bool, Failure<'s>> {
+    fn nested(&mut self, keys: &'s [Box<str>], negate: bool) -> Result<bool, Failed> {
         let step = self.tracer.open(|| Opening {
             expected: Some(format!("{} {}", if negate { "not in" } else { "in" }, keys.join(", "))),
             ..Opening::new(StepKind::InAudience, "")
@@ -389,20 +412,25 @@ impl<'s, S: Source + ?Sized, C: Context + ?Sized, T: Tracer> Evaluator<'s, '_, S
         let holds = inside.map(|inside| inside != negate);
         self.tracer.close(step, || match &holds {
             Ok(holds) => Conclusion::new(if *holds { "holds" } else { "does not hold" }),
-            Err(failure) => Conclusion::error(failure),
+            Err(Failed) => Conclusion::error(&reason(self.failure.as_ref())),
         });
         holds
     }
 
-    fn enter(&mut self) -> Result<(), Failure<'s>> {
+    fn enter(&mut self) -> Result<(), Failed> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH { Err(Failure::TooDeep) } else { Ok(()) }
+        if self.depth > MAX_DEPTH { Err(self.fail(Failure::TooDeep)) } else { Ok(()) }
     }
 
-    fn visit(&mut self) -> Result<(), Failure<'s>> {
+    fn visit(&mut self) -> Result<(), Failed> {
         self.visits += 1;
-        if self.visits > MAX_VISITS { Err(Failure::TooLong) } else { Ok(()) }
+        if self.visits > MAX_VISITS { Err(self.fail(Failure::TooLong)) } else { Ok(()) }
     }
+}
+
+/// The failure in words.
+fn reason(failure: Option<&Failure<'_>>) -> String {
+    failure.map(ToString::to_string).unwrap_or_default()
 }
 
 /// When a rule applies, to be read.

@@ -119,11 +119,11 @@ impl Test {
         })
     }
 
-    /// Compiles now what otherwise waits for its first use.
+    /// Whether everything that is compiled at its first use will be.
     pub(crate) fn compile_patterns(&self) -> Result<(), DocumentError> {
         let Self::Patterns(patterns) = self else { return Ok(()) };
         let compile = |(index, pattern): (usize, &Pattern)| {
-            pattern.is_match("").map(drop).map_err(|e| e.clone().within(&format!("values[{index}]")))
+            pattern.check().map_err(|e| e.clone().within(&format!("values[{index}]")))
         };
         patterns.iter().enumerate().try_for_each(compile)
     }

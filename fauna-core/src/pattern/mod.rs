@@ -11,12 +11,16 @@
 mod class;
 mod grammar;
 mod long;
+mod short;
+#[cfg(test)]
+mod tests;
 
 use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};
 
 use self::long::Long;
+use self::short::{SHORT, Short};
 use crate::document::DocumentError;
 use crate::pause::{self, PIECE};
 
@@ -29,6 +33,7 @@ const SIZE_LIMIT: usize = 32 << 20;
 pub(crate) struct Pattern {
     translated: Box<str>,
     ignore_case: bool,
+    short: OnceLock<Option<Box<Short>>>,
     regex: OnceLock<Result<Regex, DocumentError>>,
     long: OnceLock<Result<Long, DocumentError>>,
 }
@@ -45,7 +50,8 @@ pub(crate) struct PatternError {
 impl Pattern {
     pub(crate) fn try_new(pattern: &str, ignore_case: bool) -> Result<Self, PatternError> {
         let translated = grammar::translate(pattern)?.into_boxed_str();
-        Ok(Self { translated, ignore_case, regex: OnceLock::new(), long: OnceLock::new() })
+        let (short, regex, long) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Ok(Self { translated, ignore_case, short, regex, long })
     }
 
     /// Whether the pattern matches anywhere in `text`.
@@ -59,7 +65,29 @@ impl Pattern {
             return Ok(is_match);
         }
         pause::work(text.len());
-        self.regex.get_or_init(|| self.compile()).as_ref().map(|regex| regex.is_match(text))
+        if text.len() <= SHORT
+            && let Some(short) = self.short()
+            && let Some(is_match) = short.is_match(text)
+        {
+            return Ok(is_match);
+        }
+        self.regex().map(|regex| regex.is_match(text))
+    }
+
+    /// Compiles now what is otherwise compiled when first used.
+    ///
+    /// # Errors
+    /// When it does not compile.
+    pub(crate) fn check(&self) -> Result<(), &DocumentError> {
+        self.regex().map(drop)
+    }
+
+    fn short(&self) -> Option<&Short> {
+        self.short.get_or_init(|| Short::compile(&self.translated, self.ignore_case).map(Box::new)).as_deref()
+    }
+
+    fn regex(&self) -> Result<&Regex, &DocumentError> {
+        self.regex.get_or_init(|| self.compile()).as_ref()
     }
 
     fn long(&self) -> Result<&Long, &DocumentError> {
