@@ -50,7 +50,7 @@ mod version;
 pub use attribute::AttributePath;
 pub use audience::Audience;
 pub use bucket::{MAX_SAFE_INTEGER, bucket};
-pub use bytes::same_bytes;
+pub use bytes::{is_ascii, same_bytes};
 pub use condition::check_condition;
 pub use context::{Context, JsonArray, Scalar, Value};
 pub use document::DocumentError;

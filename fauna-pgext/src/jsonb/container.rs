@@ -6,7 +6,7 @@
 //! All reads are bounds-checked slices, so not even a corrupt value can lead outside; it merely
 //! has missing members.
 
-use fauna_core::same_bytes;
+use fauna_core::{is_ascii, same_bytes};
 
 use super::numeric::Numeric;
 
@@ -119,8 +119,9 @@ impl<'a> Container<'a> {
             if length == key.len() {
                 let name = data.get(start..start + length)?;
                 if same_bytes(name, key) {
-                    let passed: usize =
-                        entries.get(index..index + count)?.iter().copied().map(length_of).sum();
+                    // So few lengths of 28 bits cannot overflow, and narrow they are added four at a time.
+                    let lengths = entries.get(index..index + count)?.iter().copied().map(narrow_length_of);
+                    let passed = lengths.sum::<u32>() as usize;
                     let value = entries.get(index + count)?;
                     let kind = u32::from_ne_bytes(*value) & TYPE;
                     return node(data, kind, start + passed, start + passed + length_of(*value));
@@ -204,7 +205,11 @@ impl<'a> Nodes<'a> {
 
 /// The length of an entry's data, if the entry holds that and no end.
 fn length_of(entry: [u8; 4]) -> usize {
-    (u32::from_ne_bytes(entry) & LENGTH_OR_END) as usize
+    narrow_length_of(entry) as usize
+}
+
+fn narrow_length_of(entry: [u8; 4]) -> u32 {
+    u32::from_ne_bytes(entry) & LENGTH_OR_END
 }
 
 /// What stands at a place of a container's data.
@@ -225,7 +230,7 @@ fn node(data: &[u8], kind: u32, start: usize, end: usize) -> Option<Node<'_>> {
 /// Most texts are ASCII, and most are short: then this takes no call.
 #[inline]
 fn text(bytes: &[u8]) -> Option<&str> {
-    if bytes.is_ascii() {
+    if is_ascii(bytes) {
         // SAFETY: ASCII is UTF-8.
         return Some(unsafe { str::from_utf8_unchecked(bytes) });
     }
