@@ -123,6 +123,17 @@ impl Cluster {
         writeln!(file, "{lines}").expect("writing postgresql.conf");
     }
 
+    /// Writes a file that only the server's user may read, and returns where it is.
+    pub fn write(&self, name: &str, contents: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        fs::write(&path, contents).expect("writing a file for the server");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("closing the file to others");
+        if let Some((user, group)) = self.owner {
+            std::os::unix::fs::chown(&path, Some(user), Some(group)).expect("handing the file over");
+        }
+        path
+    }
+
     /// Starts the server on this folder (again), and waits until it accepts connections.
     pub fn launch(&self) {
         // `cat` returns when the pipe closes, which is when this process ends or drops the cluster.

@@ -14,6 +14,7 @@
 
 pub mod answers;
 mod bridge;
+mod certificates;
 mod cluster;
 mod database;
 pub mod invariants;
@@ -23,6 +24,7 @@ pub mod shop;
 mod wait;
 
 pub use bridge::{Bridge, BridgeOptions};
+pub use certificates::{Authority, Certified};
 pub use cluster::{Cluster, cluster};
 pub use database::{Database, IGNORING_CASE, Listener, database, error_of};
 pub use pooler::Pooler;

@@ -72,6 +72,11 @@ impl Pooler {
         Self { port, keeper }
     }
 
+    /// The loopback port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// A connection string for the superuser.
     pub fn conninfo(&self, database: &Database<'_>) -> String {
         format!("postgresql://postgres@127.0.0.1:{}/{}", self.port, database.name())

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use rustls::CertificateError;
 use tokio_postgres::error::SqlState;
+
+use super::tls::TlsError;
 
 /// What can go wrong. No variant carries a connection string.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +16,12 @@ pub enum DatabaseError {
     /// No connection came about.
     #[error("cannot connect: {}", words(.0))]
     Connect(#[source] tokio_postgres::Error),
+    /// The server is not what `target_session_attrs` asks for.
+    #[error("cannot connect: the server is {0}, and target_session_attrs asks for another")]
+    Unfit(&'static str),
+    /// A file that TLS needs cannot be used.
+    #[error("cannot connect: {0}")]
+    Tls(#[from] TlsError),
     /// No answer within the timeout.
     #[error("no answer within {} ms while {doing}", .after.as_millis())]
     Timeout {
@@ -51,7 +60,7 @@ impl DatabaseError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Configuration(_) => "configuration",
-            Self::Connect(_) => "connect",
+            Self::Connect(_) | Self::Unfit(_) | Self::Tls(_) => "connect",
             Self::Timeout { .. } => "timeout",
             Self::Lost(_) => "lost",
             Self::NotListening => "not_listening",
@@ -87,8 +96,21 @@ pub fn words(error: &tokio_postgres::Error) -> String {
     if let Some(db) = error.as_db_error() {
         return format!("{} ({})", db.message(), db.code().code());
     }
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
+    let Some(source) = error.source() else { return error.to_string() };
+    let inner = source.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    match inner.and_then(|inner| inner.downcast_ref()) {
+        Some(rustls::Error::InvalidCertificate(problem)) => certificate_words(problem),
+        _ => format!("{error}: {source}"),
+    }
+}
+
+/// The words of rustls, and for the commonest case better ones.
+fn certificate_words(problem: &CertificateError) -> String {
+    match problem {
+        // A bad signature: an authority of that name is known, with another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "the server's certificate is not from an authority in sslrootcert".into()
+        }
+        _ => format!("the server's certificate is not accepted: {problem}"),
     }
 }

@@ -28,7 +28,12 @@ pub fn split(config: &Config) -> Result<Vec<Config>, &'static str> {
         match hosts.get(index) {
             Some(Host::Tcp(name)) => drop(server.host(name)),
             Some(Host::Unix(path)) => drop(server.host_path(path)),
-            None => {}
+            // The name that a certificate has to be for.
+            None => {
+                if let Some(address) = addresses.get(index) {
+                    server.host(address.to_string());
+                }
+            }
         }
         if let Some(address) = addresses.get(index) {
             server.hostaddr(*address);
@@ -48,6 +53,11 @@ pub fn order(servers: &[Config]) -> Vec<usize> {
         fastrand::shuffle(&mut order);
     }
     order
+}
+
+/// Whether a server is reached by a socket of this machine, where libpq ignores `sslmode`.
+pub fn is_local(server: &Config) -> bool {
+    matches!(server.get_hosts(), [Host::Unix(_)])
 }
 
 /// Everything that is said once for all servers.

@@ -84,7 +84,7 @@ impl Session {
         if let Some(obstacle) = obstacle {
             return Ok((Self::poll(database, client, obstacle), connections));
         }
-        let (listener, listening) = database.connect_to(server).await?;
+        let (listener, listening) = database.connect_to(server, None).await?;
         connections.listener = Some(listening);
         match connections.during(pair(database, &client, first, &listener)).await? {
             Pair::Private => Self::listen(database, client, listener, connections).await,

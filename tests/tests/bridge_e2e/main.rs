@@ -2,6 +2,7 @@
 // The lints know test functions, but not what those share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod encrypted;
 mod events;
 mod following;
 mod keys;
