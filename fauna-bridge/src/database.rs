@@ -15,6 +15,7 @@ mod session;
 mod subscription;
 mod target;
 mod tls;
+mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,21 +1,24 @@
 //! What is served over HTTP. Handlers translate between requests and the domain; they decide nothing themselves.
 
 mod authenticate;
+mod body;
 mod etag;
 mod probes;
 mod problem;
 mod ruleset;
 mod stream;
+mod usage;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::fleet::Fleet;
 use crate::stream::StreamContext;
+use crate::usage::Usage;
 
 pub use problem::{Problem, ProblemCode};
 
@@ -23,13 +26,24 @@ pub use problem::{Problem, ProblemCode};
 const STALE: HeaderName = HeaderName::from_static("fauna-stale");
 const TRUE: HeaderValue = HeaderValue::from_static("true");
 
+/// How requests are treated.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpOptions {
+    /// The most bytes that a request's body may have.
+    pub max_body_bytes: usize,
+}
+
 /// What handlers work with.
 #[derive(Clone)]
 pub struct Bridge {
+    /// How requests are treated.
+    pub options: HttpOptions,
     /// The environments.
     pub fleet: Arc<Fleet>,
     /// What streams need; the health and the observer are the same for everything else.
     pub streams: Arc<StreamContext>,
+    /// Where evaluations and uses of keys are counted.
+    pub usage: Arc<Usage>,
 }
 
 /// All endpoints.
@@ -37,6 +51,7 @@ pub fn router(bridge: Bridge) -> Router {
     Router::new()
         .route("/v1/stream", get(stream::get))
         .route("/v1/ruleset", get(ruleset::get))
+        .route("/v1/usage", post(usage::post))
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))

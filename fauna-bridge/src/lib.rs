@@ -27,3 +27,4 @@ mod sdk_key;
 pub mod serve;
 mod server;
 mod stream;
+mod usage;

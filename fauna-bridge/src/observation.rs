@@ -54,6 +54,12 @@ pub enum Observation<'a> {
     StreamClosed { environment: &'a str, reason: Close, lived: Duration },
     /// The log could not be asked for a resuming client, who gets a put instead.
     ResumeFailed { error: &'a DatabaseError },
+    /// So many evaluations were written to the database.
+    UsageRecorded { evaluations: u64 },
+    /// What was counted could not be written, and is kept.
+    UsageNotRecorded { error: &'a DatabaseError },
+    /// Counts were given up: there is no room for them, or `error` says that they can never be written here.
+    UsageDropped { evaluations: u64, error: Option<&'a DatabaseError> },
     /// A request was refused.
     Refused { code: ProblemCode },
 }

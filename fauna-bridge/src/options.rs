@@ -7,9 +7,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::environment::ReplayLimits;
 use crate::follower::FollowerOptions;
+use crate::http::HttpOptions;
 use crate::redacted::Redacted;
 use crate::server::ServerOptions;
 use crate::stream::StreamOptions;
+use crate::usage::RecorderOptions;
 
 /// Streams flag changes from PostgreSQL to SDKs.
 #[derive(Debug, Parser)]
@@ -81,6 +83,16 @@ pub struct ServeOptions {
     #[arg(long, env = "FAUNA_REPLAY_BYTES", default_value = "4194304", value_name = "BYTES")]
     pub replay_bytes: usize,
 
+    /// Time between two writings of what was counted
+    #[arg(long, env = "FAUNA_USAGE_INTERVAL_MS", default_value = "60000", value_name = "MS", value_parser = milliseconds)]
+    pub usage_interval_ms: Duration,
+    /// Counts (of a flag, variant and hour) that wait in memory while they cannot be written
+    #[arg(long, env = "FAUNA_USAGE_COUNTS", default_value = "100000", value_name = "COUNT")]
+    pub usage_counts: usize,
+
+    /// Bytes that the body of a request may have
+    #[arg(long, env = "FAUNA_MAX_BODY_BYTES", default_value = "1048576", value_name = "BYTES")]
+    pub max_body_bytes: usize,
     /// The longest a connection may be silent between requests
     #[arg(long, env = "FAUNA_IDLE_TIMEOUT_MS", default_value = "75000", value_name = "MS", value_parser = milliseconds)]
     pub idle_timeout_ms: Duration,
@@ -126,6 +138,16 @@ impl ServeOptions {
     /// For streams.
     pub fn streams(&self) -> StreamOptions {
         StreamOptions { heartbeat: self.heartbeat_ms, max_age: self.stream_max_age_ms, retry: self.retry_ms }
+    }
+
+    /// For what writes usage.
+    pub fn recorder(&self) -> RecorderOptions {
+        RecorderOptions { interval: self.usage_interval_ms }
+    }
+
+    /// For requests.
+    pub fn http(&self) -> HttpOptions {
+        HttpOptions { max_body_bytes: self.max_body_bytes }
     }
 
     /// For the environments.

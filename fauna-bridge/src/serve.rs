@@ -14,6 +14,7 @@ use crate::observation::Observer;
 use crate::options::ServeOptions;
 use crate::server::Server;
 use crate::stream::StreamContext;
+use crate::usage::{Recorder, Usage};
 
 /// Why the bridge did not start, or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +54,9 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
     let server = Server::bind(options.listen, options.server(), Arc::clone(&observer))
         .await
         .map_err(|error| ServeError::Listen { address: options.listen, error })?;
+    let usage = Arc::new(Usage::new(options.usage_counts));
+    let recorder =
+        Recorder::new(Arc::clone(&usage), database.clone(), options.recorder(), Arc::clone(&observer));
     let follower = Follower {
         database,
         options: options.follower(),
@@ -68,12 +72,17 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
         health: Arc::clone(&health),
         observer,
     };
-    let router = router(Bridge { fleet, streams: Arc::new(streams) });
+    let router = router(Bridge { options: options.http(), fleet, streams: Arc::new(streams), usage });
 
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let recording = tokio::spawn(recorder.run(async { drop(ended.await) }));
     let mut following = tokio::spawn(follower.run());
     tokio::select! {
         () = server.serve(router, &health, signals.received()) => {
             following.abort();
+            drop(end);
+            // What was counted last is written if the database is there; the process does not wait for one that is not.
+            let _ = tokio::time::timeout(options.database_timeout_ms, recording).await;
             Ok(())
         }
         // Only a defect ends it. A process that no longer follows must not look alive.

@@ -38,3 +38,45 @@ COMMENT ON COLUMN fauna.sdk_key_usage.sdk_key_id IS 'The key.';
 COMMENT ON COLUMN fauna.sdk_key_usage.last_used_at IS 'When it last opened a stream or made a request, to the minute or so.';
 
 SELECT pg_catalog.pg_extension_config_dump('fauna.sdk_key_usage', '');
+
+-- A function that runs as the owner, and no INSERT and UPDATE on the tables: a bridge's role can so add to counts and nothing
+-- else. It can neither read what is there, nor lower or remove it, nor has it to see flags and keys to know which of them exist.
+-- Rows are written in the order of their key, so that several bridges wait for each other and do not deadlock.
+CREATE FUNCTION fauna.record_usage(usage jsonb) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_subscription_rel r
+               WHERE r.srrelid IN ('fauna.heads'::regclass, 'fauna.documents'::regclass)) THEN
+        RAISE EXCEPTION 'usage cannot be recorded on a logical subscriber'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = 'A subscription of this database brings the compiled documents, not the flags and keys that usage belongs to.',
+                  HINT = 'Let a bridge on the publisher record usage.';
+    END IF;
+    INSERT INTO fauna.usage AS u (environment_key, flag_key, variant, hour, evaluations, last_at)
+    SELECT e.key, f.key, coalesce(r.variant, ''), date_trunc('hour', least(r.hour, now()), 'UTC'), sum(r.evaluations),
+        max(least(coalesce(r."lastAt", r.hour), now()))
+    FROM jsonb_to_recordset(usage->'evaluations')
+        AS r (environment text, flag text, variant text, hour timestamptz, evaluations bigint, "lastAt" timestamptz)
+    JOIN fauna.environments e ON e.key = r.environment
+    JOIN fauna.flags f ON f.key = r.flag
+    WHERE r.evaluations > 0 AND r.hour IS NOT NULL
+    GROUP BY 1, 2, 3, 4
+    ORDER BY 1, 2, 3, 4
+    ON CONFLICT ON CONSTRAINT usage_pkey DO UPDATE
+        SET evaluations = u.evaluations + excluded.evaluations, last_at = greatest(u.last_at, excluded.last_at);
+
+    INSERT INTO fauna.sdk_key_usage AS u (sdk_key_id, last_used_at)
+    SELECT k.id, max(least(r."lastUsedAt", now()))
+    FROM jsonb_to_recordset(usage->'keys') AS r (id text, "lastUsedAt" timestamptz)
+    JOIN fauna.sdk_keys k ON k.id::text = r.id
+    WHERE r."lastUsedAt" IS NOT NULL
+    GROUP BY 1
+    ORDER BY 1
+    ON CONFLICT ON CONSTRAINT sdk_key_usage_pkey DO UPDATE SET last_used_at = greatest(u.last_used_at, excluded.last_used_at);
+END
+$$;
+REVOKE ALL ON FUNCTION fauna.record_usage(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION fauna.record_usage(jsonb) IS
+    'Adds what a bridge has counted: {"evaluations":[{"environment","flag","variant","hour","evaluations","lastAt"}],"keys":[{"id","lastUsedAt"}]}. What names an unknown environment, flag or key is left out; times after now count as now.';

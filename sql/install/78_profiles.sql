@@ -41,7 +41,7 @@ BEGIN
         ('admin', 'function', 'EXECUTE', '{create_environment,delete_environment,create_sdk_key,revoke_sdk_key}'),
         ('bridge', 'schema', 'USAGE', '{fauna}'),
         ('bridge', 'table', 'SELECT', '{heads,documents}'),
-        ('bridge', 'function', 'EXECUTE', '{changes,ruleset}')
+        ('bridge', 'function', 'EXECUTE', '{changes,ruleset,record_usage}')
     )
     SELECT e.privileges,
         CASE e.kind

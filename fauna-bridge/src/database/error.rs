@@ -56,6 +56,12 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// Whether this server takes no writes, now or later: it is a standby or a logical subscriber.
+    pub fn forbids_writing(&self) -> bool {
+        let states = [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE];
+        matches!(self, Self::Query(error) if error.code().is_some_and(|code| states.contains(code)))
+    }
+
     /// A short name for metrics.
     pub fn kind(&self) -> &'static str {
         match self {

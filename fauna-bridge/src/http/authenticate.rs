@@ -1,11 +1,13 @@
-//! Who asks. A handler that takes a [`ServerKey`] cannot be reached without one.
+//! Who asks. A handler that takes a [`ServerKey`] or an [`AnyKey`] cannot be reached without one.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use serde::Deserialize;
 
 use super::Bridge;
 use super::problem::{Problem, ProblemCode};
@@ -21,33 +23,82 @@ pub struct ServerKey {
     pub key: SdkKey,
 }
 
+/// A valid key of either kind and the environment it opens. A client key may stand in the URL, because a browser's `EventSource` cannot
+/// send headers; it is public anyway.
+pub struct AnyKey {
+    /// The environment.
+    pub environment: Arc<Environment>,
+    /// The key.
+    pub key: SdkKey,
+}
+
 impl FromRequestParts<Bridge> for ServerKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, bridge: &Bridge) -> Result<Self, Problem> {
-        let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
-        let header = headers.next().ok_or(Problem::new(ProblemCode::KeyMissing))?;
-        if headers.next().is_some() {
-            return Err(Problem::new(ProblemCode::KeyMalformed));
-        }
-        let presented = bearer(header.as_bytes()).ok_or(Problem::new(ProblemCode::KeyMalformed))?;
-        let (environment, key) = bridge.fleet.find_key(&presented).map_err(|refusal| {
-            Problem::new(match refusal {
-                KeyRefusal::NotLoaded => ProblemCode::NotLoaded,
-                KeyRefusal::Unknown => ProblemCode::KeyUnknown,
-            })
-        })?;
-        key.check(SystemTime::now()).map_err(|unusable| {
-            Problem::new(match unusable {
-                Unusable::Revoked => ProblemCode::KeyRevoked,
-                Unusable::Expired => ProblemCode::KeyExpired,
-            })
-        })?;
+        let presented = in_header(&parts.headers)?.ok_or(Problem::new(ProblemCode::KeyMissing))?;
+        let (environment, key) = admit(bridge, &presented)?;
         match key.kind {
             KeyKind::Server => Ok(Self { environment, key }),
             KeyKind::Client => Err(Problem::new(ProblemCode::KeyKind)),
         }
     }
+}
+
+impl FromRequestParts<Bridge> for AnyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, bridge: &Bridge) -> Result<Self, Problem> {
+        if let Some(presented) = in_header(&parts.headers)? {
+            let (environment, key) = admit(bridge, &presented)?;
+            return Ok(Self { environment, key });
+        }
+        let (environment, key) = admit(bridge, &in_url(parts)?)?;
+        match key.kind {
+            KeyKind::Client => Ok(Self { environment, key }),
+            KeyKind::Server => Err(Problem::new(ProblemCode::KeyInUrl)),
+        }
+    }
+}
+
+/// Finds who has the key, and whether it is valid now.
+fn admit(bridge: &Bridge, presented: &PresentedKey) -> Result<(Arc<Environment>, SdkKey), Problem> {
+    let (environment, key) = bridge.fleet.find_key(presented).map_err(|refusal| {
+        Problem::new(match refusal {
+            KeyRefusal::NotLoaded => ProblemCode::NotLoaded,
+            KeyRefusal::Unknown => ProblemCode::KeyUnknown,
+        })
+    })?;
+    key.check(SystemTime::now()).map_err(|unusable| {
+        Problem::new(match unusable {
+            Unusable::Revoked => ProblemCode::KeyRevoked,
+            Unusable::Expired => ProblemCode::KeyExpired,
+        })
+    })?;
+    bridge.usage.key_used(&key.id, crate::usage::now());
+    Ok((environment, key))
+}
+
+fn in_header(headers: &HeaderMap) -> Result<Option<PresentedKey>, Problem> {
+    let mut headers = headers.get_all(AUTHORIZATION).iter();
+    let Some(header) = headers.next() else { return Ok(None) };
+    match (bearer(header.as_bytes()), headers.next()) {
+        (Some(presented), None) => Ok(Some(presented)),
+        _ => Err(Problem::new(ProblemCode::KeyMalformed)),
+    }
+}
+
+#[derive(Deserialize)]
+struct KeyParameter {
+    key: Option<String>,
+}
+
+fn in_url(parts: &Parts) -> Result<PresentedKey, Problem> {
+    let Ok(Query(KeyParameter { key })) = Query::try_from_uri(&parts.uri) else {
+        return Err(Problem::new(ProblemCode::KeyMalformed));
+    };
+    let key = key.ok_or(Problem::new(ProblemCode::KeyMissing))?;
+    key.parse().map_err(|_| Problem::new(ProblemCode::KeyMalformed))
 }
 
 fn bearer(header: &[u8]) -> Option<PresentedKey> {

@@ -24,8 +24,16 @@ pub enum ProblemCode {
     KeyExpired,
     /// A client key where a server key is needed.
     KeyKind,
+    /// A server key in a URL.
+    KeyInUrl,
     /// `?since=` is not a position.
     SinceMalformed,
+    /// Not what `POST /v1/usage` takes.
+    UsageMalformed,
+    /// The body broke off, or its encoding did.
+    BodyMalformed,
+    /// More bytes than are allowed.
+    BodyTooLarge,
     /// No such endpoint.
     NotFound,
     /// Another method.
@@ -48,7 +56,11 @@ impl ProblemCode {
             Self::KeyRevoked => "key_revoked",
             Self::KeyExpired => "key_expired",
             Self::KeyKind => "key_kind",
+            Self::KeyInUrl => "key_in_url",
             Self::SinceMalformed => "since_malformed",
+            Self::UsageMalformed => "usage_malformed",
+            Self::BodyMalformed => "body_malformed",
+            Self::BodyTooLarge => "body_too_large",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotLoaded => "not_loaded",
@@ -64,8 +76,9 @@ impl ProblemCode {
             | Self::KeyUnknown
             | Self::KeyRevoked
             | Self::KeyExpired => StatusCode::UNAUTHORIZED,
-            Self::KeyKind => StatusCode::FORBIDDEN,
-            Self::SinceMalformed => StatusCode::BAD_REQUEST,
+            Self::KeyKind | Self::KeyInUrl => StatusCode::FORBIDDEN,
+            Self::SinceMalformed | Self::UsageMalformed | Self::BodyMalformed => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotLoaded | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
@@ -75,13 +88,19 @@ impl ProblemCode {
 
     fn words(self) -> &'static str {
         match self {
-            Self::KeyMissing => "send an SDK key as Authorization: Bearer fauna_sk_…",
+            Self::KeyMissing => "send an SDK key as Authorization: Bearer fauna_sk_… or fauna_ck_…",
             Self::KeyMalformed => "the Authorization header is not Bearer and an SDK key",
             Self::KeyUnknown => "no environment has this SDK key",
             Self::KeyRevoked => "this SDK key was revoked",
             Self::KeyExpired => "this SDK key has expired",
             Self::KeyKind => "this endpoint needs a server key, and this is a client key",
+            Self::KeyInUrl => "a server key does not belong into a URL; send it as Authorization: Bearer",
             Self::SinceMalformed => "since is written epoch:revision, as in an event's id",
+            Self::UsageMalformed => {
+                "a report is {\"counts\":[{\"flag\",\"variant\",\"evaluations\",\"hour\"}]} with at most 10 000 counts"
+            }
+            Self::BodyMalformed => "the body breaks off",
+            Self::BodyTooLarge => "the body is larger than this bridge accepts",
             Self::NotFound => "there is no such endpoint",
             Self::MethodNotAllowed => "this endpoint does not know this method",
             Self::NotLoaded => "the bridge has not reached PostgreSQL yet",

@@ -4,12 +4,14 @@
 //! one `warn` and then `debug` until its words change or it is over, so that an outage of a day is not a day of warnings. It is
 //! over when a session has read the database; the same failure an hour later is news again.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tracing::{debug, error, info, warn};
 
 use super::Observation;
+use crate::database::DatabaseError;
 use crate::database::Obstacle;
 use crate::fleet::FleetChange;
 
@@ -18,6 +20,7 @@ use crate::fleet::FleetChange;
 pub struct Log {
     last_failure: Mutex<Option<String>>,
     last_accept_warning: Mutex<Option<Instant>>,
+    usage_failures: Mutex<BTreeSet<&'static str>>,
 }
 
 /// Nothing tells when connections can be accepted again, so that failure is repeated this often while it lasts.
@@ -71,6 +74,16 @@ impl Log {
                 debug!(environment, reason = reason.name(), lived_ms = milliseconds(*lived), "stream closed");
             }
             Observation::ResumeFailed { error } => debug!(%error, "no patch from the log"),
+            Observation::UsageRecorded { evaluations } => self.usage_recorded(*evaluations),
+            Observation::UsageNotRecorded { error } => {
+                self.usage_failure("usage cannot be recorded, and is kept", Some(error));
+            }
+            Observation::UsageDropped { error: None, .. } => {
+                self.usage_failure("too many counts of usage are waiting: new ones are dropped", None);
+            }
+            Observation::UsageDropped { error, .. } => {
+                self.usage_failure("usage cannot be recorded here, and is dropped", *error);
+            }
             Observation::Refused { code } => debug!(code = code.name(), "refused"),
         }
     }
@@ -82,6 +95,24 @@ impl Log {
         } else {
             warn!(error = words, retry_ms, "no connection to PostgreSQL");
             *last = Some(words.to_owned());
+        }
+    }
+
+    fn usage_recorded(&self, evaluations: u64) {
+        debug!(evaluations, "usage recorded");
+        if std::mem::take(&mut *self.usage_failures.lock()).is_empty() {
+            return;
+        }
+        info!("usage is recorded again");
+    }
+
+    /// Each way to fail is said once, until usage is recorded again.
+    fn usage_failure(&self, what: &'static str, error: Option<&DatabaseError>) {
+        let error = error.map(tracing::field::display);
+        if self.usage_failures.lock().insert(what) {
+            warn!(error, "{what}");
+        } else {
+            debug!(error, "{what}");
         }
     }
 

@@ -56,6 +56,8 @@ pub struct Metrics {
     ready: Gauge,
     accept_errors: Counter,
     refusals: ByKind<Counter>,
+    evaluations_recorded: Counter,
+    evaluations_dropped: ByKind<Counter>,
 }
 
 impl Metrics {
@@ -79,6 +81,8 @@ impl Metrics {
             ready: Gauge::default(),
             accept_errors: Counter::default(),
             refusals: Family::default(),
+            evaluations_recorded: Counter::default(),
+            evaluations_dropped: Family::default(),
         };
         metrics.register();
         metrics
@@ -130,6 +134,16 @@ impl Metrics {
             "Connections that could not be accepted",
             self.accept_errors.clone(),
         );
+        registry.register(
+            "evaluations_recorded",
+            "Counted evaluations written to the database",
+            self.evaluations_recorded.clone(),
+        );
+        registry.register(
+            "evaluations_dropped",
+            "Counted evaluations given up, by reason",
+            self.evaluations_dropped.clone(),
+        );
         registry.register("refusals", "Refused requests by problem code", self.refusals.clone());
     }
 
@@ -137,7 +151,9 @@ impl Metrics {
     pub fn count(&self, observation: &Observation<'_>) {
         match observation {
             Observation::SessionOpened => drop(self.sessions.inc()),
-            Observation::SessionFailed { error, .. } | Observation::ResumeFailed { error } => {
+            Observation::SessionFailed { error, .. }
+            | Observation::ResumeFailed { error }
+            | Observation::UsageNotRecorded { error } => {
                 self.database_errors.get_or_create(&KindLabel { kind: error.kind() }).inc();
             }
             Observation::WayChanged { obstacle, .. } => {
@@ -155,6 +171,13 @@ impl Metrics {
             Observation::StreamClosed { environment, reason, .. } => {
                 self.streams.get_or_create(&label(environment)).dec();
                 self.streams_closed.get_or_create(&KindLabel { kind: reason.name() }).inc();
+            }
+            Observation::UsageRecorded { evaluations } => {
+                self.evaluations_recorded.inc_by(*evaluations);
+            }
+            Observation::UsageDropped { evaluations, error } => {
+                let kind = if error.is_some() { "read_only" } else { "full" };
+                self.evaluations_dropped.get_or_create(&KindLabel { kind }).inc_by(*evaluations);
             }
             Observation::Refused { code } => {
                 self.refusals.get_or_create(&KindLabel { kind: code.name() }).inc();

@@ -60,7 +60,7 @@ async fn every_function_finds_its_names_in_pg_catalog_only() {
 
 /// A function with its owner's rights that somebody may call is a door; each has to be meant.
 #[tokio::test]
-async fn what_a_profile_may_call_runs_as_the_caller_but_for_reading_the_log() {
+async fn what_a_profile_may_call_runs_as_the_caller_but_for_reading_the_log_and_counting() {
     let database = database().await;
     let doors = "
         SELECT DISTINCT p.oid::regprocedure::text
@@ -68,7 +68,10 @@ async fn what_a_profile_may_call_runs_as_the_caller_but_for_reading_the_log() {
         CROSS JOIN LATERAL fauna.profile_privileges(f.profile) g
         JOIN pg_proc p ON g.object = 'FUNCTION ' || p.oid::regprocedure
         WHERE p.prosecdef ORDER BY 1";
-    assert_eq!(rows(&database, doors).await, ["fauna.changes(text,uuid,bigint)", "fauna.ruleset(text)"]);
+    assert_eq!(
+        rows(&database, doors).await,
+        ["fauna.changes(text,uuid,bigint)", "fauna.record_usage(jsonb)", "fauna.ruleset(text)"]
+    );
 }
 
 /// A new function belongs to a profile, or to those that only triggers, the owner or other functions call.

@@ -12,3 +12,4 @@ mod resume;
 mod shop;
 mod streams;
 mod subscriber;
+mod usage;

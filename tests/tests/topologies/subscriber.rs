@@ -103,6 +103,8 @@ async fn a_subscriber_announces_each_revision_once_serves_it_and_refuses_to_writ
          DETAIL: A subscription of this database writes fauna.heads and fauna.documents.\n\
          HINT: Change flags on the publisher, or drop the subscription to make this database independent."
     );
+    let refused = refusal(&client, "SELECT fauna.record_usage('{}')").await;
+    assert!(refused.starts_with("55000: usage cannot be recorded on a logical subscriber\n"), "{refused}");
 
     client.batch_execute("DROP SUBSCRIPTION fauna").await.expect("independence");
     client
