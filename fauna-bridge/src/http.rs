@@ -7,15 +7,19 @@ mod probes;
 mod problem;
 mod ruleset;
 mod stream;
+mod timeout;
 mod usage;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::http::header::CONNECTION;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 
+use crate::admission::Admission;
 use crate::fleet::Fleet;
 use crate::stream::StreamContext;
 use crate::usage::Usage;
@@ -31,6 +35,8 @@ const TRUE: HeaderValue = HeaderValue::from_static("true");
 pub struct HttpOptions {
     /// The most bytes that a request's body may have.
     pub max_body_bytes: usize,
+    /// The longest from a request's head to the head of its answer.
+    pub request_timeout: Duration,
 }
 
 /// What handlers work with.
@@ -42,8 +48,15 @@ pub struct Bridge {
     pub fleet: Arc<Fleet>,
     /// What streams need; the health and the observer are the same for everything else.
     pub streams: Arc<StreamContext>,
+    /// Who decides what is too much.
+    pub admission: Arc<Admission>,
     /// Where evaluations and uses of keys are counted.
     pub usage: Arc<Usage>,
+}
+
+/// What a client gets whose connection is one too many.
+pub fn refusing(code: ProblemCode) -> Router {
+    Router::new().fallback(async move || ([(CONNECTION, "close")], Problem::new(code)).into_response())
 }
 
 /// All endpoints.
@@ -57,6 +70,7 @@ pub fn router(bridge: Bridge) -> Router {
         .route("/metrics", get(probes::metrics))
         .fallback(async || Problem::new(ProblemCode::NotFound).into_response())
         .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed).into_response())
+        .layer(axum::middleware::from_fn_with_state(bridge.clone(), timeout::limit))
         .layer(axum::middleware::from_fn_with_state(bridge.clone(), problem::observe))
         .with_state(bridge)
 }

@@ -10,6 +10,7 @@
 //! client that resumes from further back than memory reaches.
 #![forbid(unsafe_code)]
 
+mod admission;
 mod backoff;
 mod database;
 mod documents;

@@ -1,5 +1,7 @@
 //! The command line. Every option is also a variable: `FAUNA_` and the option's words.
 
+mod limits;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use crate::redacted::Redacted;
 use crate::server::ServerOptions;
 use crate::stream::StreamOptions;
 use crate::usage::RecorderOptions;
+
+pub use limits::LimitOptions;
 
 /// Streams flag changes from PostgreSQL to SDKs.
 #[derive(Debug, Parser)]
@@ -90,9 +94,9 @@ pub struct ServeOptions {
     #[arg(long, env = "FAUNA_USAGE_COUNTS", default_value = "100000", value_name = "COUNT")]
     pub usage_counts: usize,
 
-    /// Bytes that the body of a request may have
-    #[arg(long, env = "FAUNA_MAX_BODY_BYTES", default_value = "1048576", value_name = "BYTES")]
-    pub max_body_bytes: usize,
+    /// What clients may ask for at most.
+    #[command(flatten)]
+    pub limits: LimitOptions,
     /// The longest a connection may be silent between requests
     #[arg(long, env = "FAUNA_IDLE_TIMEOUT_MS", default_value = "75000", value_name = "MS", value_parser = milliseconds)]
     pub idle_timeout_ms: Duration,
@@ -147,7 +151,10 @@ impl ServeOptions {
 
     /// For requests.
     pub fn http(&self) -> HttpOptions {
-        HttpOptions { max_body_bytes: self.max_body_bytes }
+        HttpOptions {
+            max_body_bytes: self.limits.max_body_bytes,
+            request_timeout: self.limits.request_timeout_ms,
+        }
     }
 
     /// For the environments.
@@ -158,6 +165,7 @@ impl ServeOptions {
     /// For the server.
     pub fn server(&self) -> ServerOptions {
         ServerOptions {
+            max_connections: self.limits.connections(),
             idle_timeout: self.idle_timeout_ms,
             write_timeout: self.write_timeout_ms,
             drain_delay: self.drain_delay_ms,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::admission::Admission;
 use crate::database::{Database, DatabaseError, Resumer};
 use crate::fleet::Fleet;
 use crate::follower::{Follower, Readings};
@@ -52,7 +53,6 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
     let readings = Arc::new(Readings::default());
 
     let server = Server::bind(options.listen, options.server(), Arc::clone(&observer))
-        .await
         .map_err(|error| ServeError::Listen { address: options.listen, error })?;
     let usage = Arc::new(Usage::new(options.usage_counts));
     let recorder =
@@ -72,7 +72,9 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
         health: Arc::clone(&health),
         observer,
     };
-    let router = router(Bridge { options: options.http(), fleet, streams: Arc::new(streams), usage });
+    let admission = Arc::new(Admission::new(options.limits.admission()));
+    let router =
+        router(Bridge { admission, options: options.http(), fleet, streams: Arc::new(streams), usage });
 
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let recording = tokio::spawn(recorder.run(async { drop(ended.await) }));

@@ -17,15 +17,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::health::Health;
+use crate::http::{ProblemCode, refusing};
 use crate::observation::{Observation, Observer};
 use write_deadline::WriteDeadline;
 
 /// How connections are treated.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerOptions {
+    /// Connections at a time; who comes on top is told so, and a few are not even that.
+    pub max_connections: usize,
     /// The longest a connection may be silent between requests, and a request's head may take.
     pub idle_timeout: Duration,
     /// The longest a socket may refuse bytes before its reader counts as gone.
@@ -38,6 +41,13 @@ pub struct ServerOptions {
 
 /// hyper's minimum. A response's body is not copied into it, so it bounds the head of a request.
 const BUFFER_BYTES: usize = 8 * 1024;
+
+/// Connections that wait to be accepted: as many as Linux allows by default, for all clients come back at once after a restart.
+const BACKLOG: u32 = 4096;
+
+/// Connections beyond the maximum that are told why they are closed, and how much time each has to listen.
+const TOLD_WHY: usize = 32;
+const REFUSED_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A pause after a failed accept: the usual cause, no descriptor left, does not pass faster.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -54,12 +64,8 @@ impl Server {
     ///
     /// # Errors
     /// The address is taken or not ours.
-    pub async fn bind(
-        address: SocketAddr,
-        options: ServerOptions,
-        observer: Arc<Observer>,
-    ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+    pub fn bind(address: SocketAddr, options: ServerOptions, observer: Arc<Observer>) -> io::Result<Self> {
+        let listener = listen(address)?;
         observer.observe(&Observation::Listening { address: listener.local_addr()? });
         Ok(Self { listener, options, observer })
     }
@@ -84,12 +90,24 @@ impl Server {
     }
 
     async fn accept(&self, router: &Router, connections: &GracefulShutdown) {
+        let refusing = refusing(ProblemCode::TooManyConnections);
+        let refused =
+            ServerOptions { idle_timeout: REFUSED_TIMEOUT, write_timeout: REFUSED_TIMEOUT, ..self.options };
         loop {
             match self.listener.accept().await {
                 Ok((socket, _)) => {
-                    let serving =
-                        serve_connection(socket, router.clone(), self.options, connections.watcher());
-                    tokio::spawn(serving);
+                    let watcher = connections.watcher();
+                    // The watcher is counted already.
+                    let excess = connections.count().saturating_sub(self.options.max_connections);
+                    if excess > 0 {
+                        let code = ProblemCode::TooManyConnections;
+                        self.observer.observe(&Observation::Refused { code });
+                    }
+                    if excess == 0 {
+                        tokio::spawn(serve_connection(socket, router.clone(), self.options, watcher));
+                    } else if excess <= TOLD_WHY {
+                        tokio::spawn(serve_connection(socket, refusing.clone(), refused, watcher));
+                    }
                 }
                 Err(error) => {
                     self.observer.observe(&Observation::AcceptFailed { error: &error });
@@ -98,6 +116,14 @@ impl Server {
             }
         }
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A process that follows another need not wait for the other's last connections.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 async fn serve_connection(socket: TcpStream, router: Router, options: ServerOptions, watcher: Watcher) {

@@ -75,6 +75,7 @@ fn admit(bridge: &Bridge, presented: &PresentedKey) -> Result<(Arc<Environment>,
             Unusable::Expired => ProblemCode::KeyExpired,
         })
     })?;
+    bridge.admission.request(&key.id)?;
     bridge.usage.key_used(&key.id, crate::usage::now());
     Ok((environment, key))
 }

@@ -7,6 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Bridge;
+use crate::admission::Excess;
 use crate::observation::Observation;
 
 /// Every way to refuse a request. A client branches on [`ProblemCode::name`], never on words.
@@ -34,6 +35,14 @@ pub enum ProblemCode {
     BodyMalformed,
     /// More bytes than are allowed.
     BodyTooLarge,
+    /// The key has as many streams as it may have.
+    TooManyStreams,
+    /// The key makes requests too fast.
+    TooManyRequests,
+    /// The process has as many connections as it may have.
+    TooManyConnections,
+    /// The request took too long.
+    RequestTimeout,
     /// No such endpoint.
     NotFound,
     /// Another method.
@@ -61,6 +70,10 @@ impl ProblemCode {
             Self::UsageMalformed => "usage_malformed",
             Self::BodyMalformed => "body_malformed",
             Self::BodyTooLarge => "body_too_large",
+            Self::TooManyStreams => "too_many_streams",
+            Self::TooManyRequests => "too_many_requests",
+            Self::TooManyConnections => "too_many_connections",
+            Self::RequestTimeout => "request_timeout",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotLoaded => "not_loaded",
@@ -81,7 +94,9 @@ impl ProblemCode {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotLoaded | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyStreams | Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::NotLoaded | Self::Draining | Self::TooManyConnections => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -101,6 +116,12 @@ impl ProblemCode {
             }
             Self::BodyMalformed => "the body breaks off",
             Self::BodyTooLarge => "the body is larger than this bridge accepts",
+            Self::TooManyStreams => "this SDK key has as many open streams as this bridge allows one key",
+            Self::TooManyRequests => {
+                "this SDK key makes more requests a second than this bridge allows one key"
+            }
+            Self::TooManyConnections => "this bridge has as many connections as it takes",
+            Self::RequestTimeout => "the request took too long to arrive or to be answered",
             Self::NotFound => "there is no such endpoint",
             Self::MethodNotAllowed => "this endpoint does not know this method",
             Self::NotLoaded => "the bridge has not reached PostgreSQL yet",
@@ -123,6 +144,15 @@ impl Problem {
     }
 }
 
+impl From<Excess> for Problem {
+    fn from(excess: Excess) -> Self {
+        Self::new(match excess {
+            Excess::Streams => ProblemCode::TooManyStreams,
+            Excess::Requests => ProblemCode::TooManyRequests,
+        })
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.code.status();
@@ -140,8 +170,10 @@ impl IntoResponse for Problem {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                // Seconds. A bucket has a token again in one; a stream ends when its time has come.
+                let after = if self.code == ProblemCode::TooManyStreams { "10" } else { "1" };
+                headers.insert(RETRY_AFTER, HeaderValue::from_static(after));
             }
             _ => {}
         }

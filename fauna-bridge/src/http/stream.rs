@@ -32,13 +32,14 @@ pub async fn get(
     }
     let since = parameters.map_err(|_| Problem::new(ProblemCode::SinceMalformed))?.0.since;
     let position = resume_position(&headers, since.as_deref())?;
+    let permit = bridge.admission.stream(&key.key.id)?;
     let events = crate::stream::open(Arc::clone(&bridge.streams), key.environment, &key.key, position);
     let fixed = [
         (CONTENT_TYPE.as_str(), "text/event-stream"),
         (CACHE_CONTROL.as_str(), "no-cache, no-transform"),
         ("x-accel-buffering", "no"),
     ];
-    let mut response = (fixed, Body::from_stream(events)).into_response();
+    let mut response = (fixed, Body::from_stream(permit.over(events))).into_response();
     if condition.stale_since.is_some() {
         response.headers_mut().insert(STALE, TRUE);
     }

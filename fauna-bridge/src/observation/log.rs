@@ -14,6 +14,7 @@ use super::Observation;
 use crate::database::DatabaseError;
 use crate::database::Obstacle;
 use crate::fleet::FleetChange;
+use crate::http::ProblemCode;
 
 /// Remembers what was said last, to say it once.
 #[derive(Default)]
@@ -31,9 +32,7 @@ impl Log {
     pub fn write(&self, observation: &Observation<'_>) {
         match observation {
             Observation::Listening { address } => info!(%address, "listening"),
-            Observation::AcceptFailed { error } => {
-                self.accept_failure(error);
-            }
+            Observation::AcceptFailed { error } => self.connection_failure(&error.to_string()),
             Observation::Draining => info!("draining"),
             Observation::Stopped { unfinished: false } => info!("stopped"),
             Observation::Stopped { unfinished: true } => warn!("stopped with connections still open"),
@@ -84,6 +83,9 @@ impl Log {
             Observation::UsageDropped { error, .. } => {
                 self.usage_failure("usage cannot be recorded here, and is dropped", *error);
             }
+            Observation::Refused { code: ProblemCode::TooManyConnections } => {
+                self.connection_failure("as many connections as --max-connections allows");
+            }
             Observation::Refused { code } => debug!(code = code.name(), "refused"),
         }
     }
@@ -116,12 +118,12 @@ impl Log {
         }
     }
 
-    fn accept_failure(&self, error: &std::io::Error) {
+    fn connection_failure(&self, error: &str) {
         let mut last = self.last_accept_warning.lock();
         if last.is_some_and(|last| last.elapsed() < ACCEPT_WARNING_INTERVAL) {
-            debug!(%error, "cannot accept connections");
+            debug!(error, "cannot accept connections");
         } else {
-            warn!(%error, "cannot accept connections");
+            warn!(error, "cannot accept connections");
             *last = Some(Instant::now());
         }
     }

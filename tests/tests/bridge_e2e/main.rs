@@ -6,6 +6,7 @@ mod encrypted;
 mod events;
 mod following;
 mod keys;
+mod limits;
 mod outages;
 mod requests;
 mod resume;
