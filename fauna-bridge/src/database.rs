@@ -95,6 +95,11 @@ impl Database {
         Ok(Self { servers: servers.into(), target, tls, timeout })
     }
 
+    /// What tells this database from others without asking it: a digest of its servers and its name.
+    pub fn identity(&self) -> String {
+        servers::identity(&self.servers)
+    }
+
     /// Connects to the first server that answers and is what `target_session_attrs` wants.
     async fn connect(&self) -> Result<Connected, DatabaseError> {
         let mut failure = DatabaseError::Configuration("it names no host".into());

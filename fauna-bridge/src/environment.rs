@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::documents::{Changes, Document, Documents, Payload};
 use crate::event::Event;
 use crate::position::Position;
-use crate::sdk_key::{KeyRing, PresentedKey, SdkKey};
+use crate::sdk_key::{KeyRing, KeyText, PresentedKey, SdkKey};
 use replay::{ChangedKeys, Cover, Replay};
 
 pub use replay::ReplayLimits;
@@ -58,6 +58,14 @@ pub enum Step {
     Behind,
     /// It stands in another epoch or in the future: this bridge cannot tell who is right.
     Elsewhere,
+}
+
+/// The whole of an environment at one moment.
+pub struct Whole {
+    /// Its documents.
+    pub put: Event,
+    /// Its keys.
+    pub keys: Vec<KeyText>,
 }
 
 /// One environment.
@@ -199,14 +207,16 @@ impl Environment {
     /// # Errors
     /// See [`Event::try_new`].
     pub fn put(&self) -> Result<Event, ApplyError> {
+        self.state.read().put(&self.key)
+    }
+
+    /// The same and the keys that belong to it, to be kept elsewhere.
+    ///
+    /// # Errors
+    /// See [`Event::try_new`].
+    pub fn whole(&self) -> Result<Whole, ApplyError> {
         let state = self.state.read();
-        let mut put = state.put.lock();
-        if let Some(event) = &*put {
-            return Ok(event.clone());
-        }
-        let event = Event::try_new(&state.payload(&self.key, None, &state.flags, &state.audiences))?;
-        *put = Some(event.clone());
-        Ok(event)
+        Ok(Whole { put: state.put(&self.key)?, keys: state.keys.documents().to_vec() })
     }
 
     /// What a reader at `position` gets next.
@@ -250,6 +260,16 @@ impl Environment {
 }
 
 impl State {
+    fn put(&self, environment: &str) -> Result<Event, ApplyError> {
+        let mut put = self.put.lock();
+        if let Some(event) = &*put {
+            return Ok(event.clone());
+        }
+        let event = Event::try_new(&self.payload(environment, None, &self.flags, &self.audiences))?;
+        *put = Some(event.clone());
+        Ok(event)
+    }
+
     fn replace(&mut self, changes: Changes, documents: &serde_json::Value) -> Result<(), ApplyError> {
         self.ruleset = Ruleset::from_put(documents)?;
         self.position = changes.position();

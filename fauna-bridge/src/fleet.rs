@@ -68,15 +68,22 @@ pub struct Fleet {
     limits: ReplayLimits,
     environments: RwLock<BTreeMap<Arc<str>, Arc<Environment>>>,
     loaded: AtomicBool,
+    confirmed: AtomicBool,
 }
 
 impl Fleet {
     /// Knows nothing yet.
     pub fn new(limits: ReplayLimits) -> Self {
-        Self { limits, environments: RwLock::default(), loaded: AtomicBool::new(false) }
+        let (loaded, confirmed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { limits, environments: RwLock::default(), loaded, confirmed }
     }
 
-    /// Whether the database has been read whole at least once.
+    /// How much its environments keep.
+    pub fn limits(&self) -> ReplayLimits {
+        self.limits
+    }
+
+    /// Whether there is a state to serve: the database has been read whole at least once, or one was restored.
     pub fn is_loaded(&self) -> bool {
         self.loaded.load(Ordering::Acquire)
     }
@@ -100,7 +107,9 @@ impl Fleet {
         let found = environments.values().find_map(|environment| {
             environment.find_key(presented).map(|key| (Arc::clone(environment), key))
         });
-        let missing = if self.is_loaded() { KeyRefusal::Unknown } else { KeyRefusal::NotLoaded };
+        // A restored state may be older than the key.
+        let is_confirmed = self.confirmed.load(Ordering::Acquire);
+        let missing = if is_confirmed { KeyRefusal::Unknown } else { KeyRefusal::NotLoaded };
         found.ok_or(missing)
     }
 
@@ -123,6 +132,24 @@ impl Fleet {
             }
             stays
         });
+        self.loaded.store(true, Ordering::Release);
+        self.confirmed.store(true, Ordering::Release);
+        changes
+    }
+
+    /// Takes over environments as they were once, and the keys of each that cannot be used, if nothing better is known.
+    pub fn restore(&self, restored: Vec<(Environment, Vec<BrokenKey>)>) -> Vec<FleetChange> {
+        let mut environments = self.environments.write();
+        if self.is_loaded() || restored.is_empty() {
+            return Vec::new();
+        }
+        let mut changes = Vec::new();
+        for (environment, broken) in restored {
+            let key = Arc::clone(environment.key());
+            changes.extend(broken.into_iter().map(|broken| FleetChange::BrokenKey(Arc::clone(&key), broken)));
+            changes.push(FleetChange::Added(Arc::clone(&key), environment.position()));
+            environments.insert(key, Arc::new(environment));
+        }
         self.loaded.store(true, Ordering::Release);
         changes
     }
@@ -197,6 +224,26 @@ mod tests {
         assert_eq!(fleet.find_key(&key).err(), Some(KeyRefusal::Unknown));
         fleet.apply(vec![reading("a", None, 1, &[]), reading("b", None, 1, &[server_key("null")])]);
         assert_eq!(&**fleet.find_key(&key).unwrap().0.key(), "b");
+    }
+
+    #[test]
+    fn a_restored_state_serves_its_keys_and_knows_that_it_may_not_know_all() {
+        let old = |revision| {
+            let EnvironmentReading { moved, .. } = reading("a", None, revision, &[server_key("null")]);
+            let moved = moved.unwrap();
+            let (ring, _) = KeyRing::read(moved.keys.iter().map(|(id, text)| (id.as_str(), text.as_str())));
+            vec![(Environment::try_new(&moved.payload, ring, fleet().limits()).unwrap(), vec![])]
+        };
+        let (fleet, unknown) = (fleet(), format!("fauna_sk_{}", "0".repeat(64)).parse().unwrap());
+        assert_eq!(fleet.restore(vec![]).len(), 0);
+        assert!(!fleet.is_loaded());
+        assert_eq!(fleet.restore(old(4)).len(), 1);
+        assert!(fleet.is_loaded() && fleet.find_key(&KEY.parse().unwrap()).is_ok());
+        assert_eq!(fleet.find_key(&unknown).err(), Some(KeyRefusal::NotLoaded));
+        fleet.apply(vec![unmoved("a")]);
+        assert_eq!(fleet.find_key(&unknown).err(), Some(KeyRefusal::Unknown));
+        assert_eq!(fleet.restore(old(3)).len(), 0);
+        assert_eq!(fleet.environment("a").unwrap().position().revision, 4);
     }
 
     #[test]

@@ -18,9 +18,14 @@ use crate::environment::BrokenDocument;
 use crate::fleet::{Fleet, FleetChange};
 use crate::health::Health;
 use crate::observation::{Observation, Observer};
+use crate::snapshot::Snapshots;
 
 /// A session that lived this long was healthy: the next loss starts over with an immediate attempt.
 const HEALTHY_AFTER: Duration = Duration::from_secs(10);
+
+/// How long a start waits for PostgreSQL before it serves a snapshot: what it says may be out of date, a revoked key's end included,
+/// so it is worth a moment. A refused connection ends the wait at once.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often, and how patiently.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +80,8 @@ impl Readings {
 pub struct Follower {
     /// Where to read.
     pub database: Database,
+    /// What is kept for a start without the database.
+    pub snapshots: Option<Arc<Snapshots>>,
     /// How often.
     pub options: FollowerOptions,
     /// What to keep up to date.
@@ -116,9 +123,15 @@ impl Follower {
     pub async fn run(self) {
         let mut backoff = Backoff::new(self.options.reconnect_base, self.options.reconnect_max);
         let mut progress = Progress::new();
+        let mut is_first = true;
         loop {
             let started = Instant::now();
-            let Err(error) = self.session(&mut progress).await else { continue };
+            let ended = if std::mem::take(&mut is_first) {
+                Box::pin(self.first_session(&mut progress)).await
+            } else {
+                self.session(&mut progress).await
+            };
+            let Err(error) = ended else { continue };
             progress.was_fooled = matches!(error, DatabaseError::NotListening);
             if progress.last_success > started && started.elapsed() > HEALTHY_AFTER {
                 backoff.reset();
@@ -130,6 +143,21 @@ impl Follower {
             }
             self.observer.observe(&Observation::SessionFailed { error: &error, retry_in: wait });
             tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// The first session; if it does not come to read anything in time, a snapshot is restored meanwhile.
+    async fn first_session(&self, progress: &mut Progress) -> Result<(), DatabaseError> {
+        let mut session = std::pin::pin!(self.session(progress));
+        let ended = tokio::time::timeout(PATIENCE, &mut session).await;
+        if let Some(snapshots) = self.snapshots.as_ref().filter(|_| !self.fleet.is_loaded())
+            && let Some(age) = snapshots.restore()
+        {
+            self.health.restored(age);
+        }
+        match ended {
+            Ok(ended) => ended,
+            Err(_) => session.await,
         }
     }
 
@@ -274,6 +302,9 @@ impl Follower {
             }
             if let FleetChange::Failed(environment, _) = change {
                 progress.distrusted.insert(Arc::clone(environment));
+            }
+            if let Some(snapshots) = &self.snapshots {
+                snapshots.mark(change);
             }
             self.observer.observe(&Observation::FleetChanged(change));
         }

@@ -43,6 +43,16 @@ impl Health {
         self.condition().stale_since.map(|since| since.elapsed())
     }
 
+    /// What is served from now on was read this long ago.
+    pub fn restored(&self, age: Duration) {
+        let now = Instant::now();
+        let since = now.checked_sub(age).unwrap_or(now);
+        self.condition.send_if_modified(|condition| {
+            condition.stale_since = Some(since);
+            true
+        });
+    }
+
     /// PostgreSQL is out of reach since `since`. Returns whether that is new.
     pub fn lost_touch(&self, since: Instant) -> bool {
         self.condition.send_if_modified(|condition| {

@@ -27,5 +27,6 @@ mod redacted;
 mod sdk_key;
 pub mod serve;
 mod server;
+mod snapshot;
 mod stream;
 mod usage;

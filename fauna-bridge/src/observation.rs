@@ -13,6 +13,7 @@ use crate::database::{DatabaseError, Obstacle};
 use crate::environment::BrokenDocument;
 use crate::fleet::FleetChange;
 use crate::http::ProblemCode;
+use crate::snapshot::SnapshotError;
 
 pub use metrics::{Metrics, Scrape};
 
@@ -35,6 +36,14 @@ pub enum Observation<'a> {
     SessionFailed { error: &'a DatabaseError, retry_in: Duration },
     /// Changes are not announced to this bridge, so it asks for them every so often; or they are, from now on, and it listens.
     WayChanged { obstacle: Option<Obstacle>, every: Duration },
+    /// A snapshot of this age is served, because PostgreSQL was not reached at once.
+    Restored { environments: usize, age: Duration },
+    /// A snapshot is there and is not used.
+    SnapshotIgnored { file: &'a str, error: &'a SnapshotError },
+    /// An environment was saved, or its file removed.
+    SnapshotWritten,
+    /// An environment could not be saved.
+    SnapshotFailed { error: &'a SnapshotError },
     /// What is served may be out of date from now on.
     BecameStale,
     /// What is served is what the database says, after some time when it might not have been.

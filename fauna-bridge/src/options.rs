@@ -3,6 +3,7 @@
 mod limits;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -70,6 +71,10 @@ pub struct ServeOptions {
     /// The longest wait between two attempts to connect
     #[arg(long, env = "FAUNA_RECONNECT_MAX_MS", default_value = "3000", value_name = "MS", value_parser = milliseconds)]
     pub reconnect_max_ms: Duration,
+
+    /// Keep the last known state in this folder, for a start without PostgreSQL
+    #[arg(long, env = "FAUNA_SNAPSHOT_DIR", value_name = "PATH")]
+    pub snapshot_dir: Option<PathBuf>,
 
     /// Time between comments on a silent stream
     #[arg(long, env = "FAUNA_HEARTBEAT_MS", default_value = "15000", value_name = "MS", value_parser = milliseconds)]

@@ -53,7 +53,8 @@ impl fmt::Debug for PresentedKey {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a String cannot fail.
@@ -115,11 +116,15 @@ struct KeyDocument {
     revoked_at: Option<String>,
 }
 
+/// A key's id and document, as they were read.
+pub type KeyText = (Arc<str>, Box<str>);
+
 /// The keys of one environment.
 #[derive(Debug, Default)]
 pub struct KeyRing {
     by_hash: HashMap<String, SdkKey>,
     hash_by_id: HashMap<Arc<str>, String>,
+    documents: Vec<KeyText>,
 }
 
 /// A key document that cannot be understood. Its key opens nothing; the others are unaffected.
@@ -136,6 +141,7 @@ impl KeyRing {
     pub fn read<'a>(documents: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Vec<BrokenKey>) {
         let (mut ring, mut broken) = (Self::default(), Vec::new());
         for (id, document) in documents {
+            ring.documents.push((id.into(), document.into()));
             match read_key(id, document) {
                 Ok((hash, key)) => {
                     ring.hash_by_id.insert(Arc::clone(&key.id), hash.clone());
@@ -150,6 +156,11 @@ impl KeyRing {
     /// The registered key for a presented one.
     pub fn find(&self, presented: &PresentedKey) -> Option<&SdkKey> {
         self.by_hash.get(&presented.hash)
+    }
+
+    /// Everything that was read, what cannot be used included.
+    pub fn documents(&self) -> &[KeyText] {
+        &self.documents
     }
 
     /// The key with this id.

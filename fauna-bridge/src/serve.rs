@@ -14,6 +14,7 @@ use crate::http::{Bridge, router};
 use crate::observation::Observer;
 use crate::options::ServeOptions;
 use crate::server::Server;
+use crate::snapshot::{Folder, Snapshots};
 use crate::stream::StreamContext;
 use crate::usage::{Recorder, Usage};
 
@@ -57,8 +58,13 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
     let usage = Arc::new(Usage::new(options.usage_counts));
     let recorder =
         Recorder::new(Arc::clone(&usage), database.clone(), options.recorder(), Arc::clone(&observer));
+    let snapshots = options.snapshot_dir.clone().map(|path| {
+        let folder = Folder::new(path, database.identity());
+        Arc::new(Snapshots::new(folder, Arc::clone(&fleet), Arc::clone(&observer)))
+    });
     let follower = Follower {
         database,
+        snapshots: snapshots.clone(),
         options: options.follower(),
         fleet: Arc::clone(&fleet),
         health: Arc::clone(&health),
@@ -79,12 +85,17 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let recording = tokio::spawn(recorder.run(async { drop(ended.await) }));
     let mut following = tokio::spawn(follower.run());
+    let keeping = snapshots.clone().map(|snapshots| tokio::spawn(async move { snapshots.keep().await }));
     tokio::select! {
         () = server.serve(router, &health, signals.received()) => {
             following.abort();
             drop(end);
             // What was counted last is written if the database is there; the process does not wait for one that is not.
             let _ = tokio::time::timeout(options.database_timeout_ms, recording).await;
+            if let (Some(snapshots), Some(keeping)) = (snapshots, keeping) {
+                keeping.abort();
+                snapshots.write_marked().await;
+            }
             Ok(())
         }
         // Only a defect ends it. A process that no longer follows must not look alive.

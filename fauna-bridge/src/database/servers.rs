@@ -4,8 +4,11 @@
 //! nothing would use up the time for all. And two connections made one after the other must lead to the same server. So each is tried
 //! apart, with a time of its own.
 
+use sha2::{Digest as _, Sha256};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, LoadBalanceHosts};
+
+use crate::sdk_key::hex;
 
 /// Takes a connection string with several hosts apart. Everything but host, address and port is the same for each.
 ///
@@ -53,6 +56,20 @@ pub fn order(servers: &[Config]) -> Vec<usize> {
         fastrand::shuffle(&mut order);
     }
     order
+}
+
+/// A digest of which servers there are, in whatever order, and which of their databases is meant.
+pub fn identity(servers: &[Config]) -> String {
+    let mut names: Vec<String> = servers
+        .iter()
+        .map(|server| {
+            let port = server.get_ports().first().unwrap_or(&5432);
+            format!("{:?} {:?} {port}", server.get_hosts(), server.get_hostaddrs())
+        })
+        .collect();
+    names.sort();
+    let database = servers.first().and_then(|server| server.get_dbname().or(server.get_user()));
+    hex(&Sha256::digest(format!("{names:?} {database:?}")))
 }
 
 /// Whether a server is reached by a socket of this machine, where libpq ignores `sslmode`.
@@ -129,6 +146,17 @@ mod tests {
         assert_eq!(split[1].get_ports(), [7]);
         assert_eq!(split[1].get_hostaddrs(), ["127.0.0.2".parse::<std::net::IpAddr>().unwrap()]);
         assert_eq!(servers("hostaddr=127.0.0.1,127.0.0.2").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_database_is_told_by_its_servers_and_its_name_and_by_nothing_else() {
+        let identity = |conninfo: &str| identity(&servers(conninfo).unwrap());
+        let one = identity("host=a,b port=1,2 dbname=d user=u");
+        assert_eq!(one, identity("postgresql://v:secret@b:2,a:1/d?connect_timeout=3"));
+        assert_eq!(identity("host=a user=d"), identity("host=a port=5432 dbname=d"));
+        for other in ["host=a,b port=1,2 dbname=e", "host=a,b port=2,1 dbname=d", "host=a port=1 dbname=d"] {
+            assert_ne!(one, identity(other), "{other}");
+        }
     }
 
     #[test]

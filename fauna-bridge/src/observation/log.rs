@@ -19,8 +19,9 @@ use crate::http::ProblemCode;
 /// Remembers what was said last, to say it once.
 #[derive(Default)]
 pub struct Log {
-    last_failure: Mutex<Option<String>>,
-    last_accept_warning: Mutex<Option<Instant>>,
+    session_words: Mutex<Option<String>>,
+    accept_warned: Mutex<Option<Instant>>,
+    snapshot_words: Mutex<Option<String>>,
     usage_failures: Mutex<BTreeSet<&'static str>>,
 }
 
@@ -42,7 +43,7 @@ impl Log {
                 self.session_failure(&error.to_string(), milliseconds(*retry_in));
             }
             Observation::SessionCaughtUp => {
-                if self.last_failure.lock().take().is_some() {
+                if self.session_words.lock().take().is_some() {
                     info!("connected to PostgreSQL again");
                 }
             }
@@ -54,9 +55,19 @@ impl Log {
                     "LISTEN does not work here: polling"
                 );
             }
+            Observation::Restored { environments, age } => {
+                warn!(
+                    environments,
+                    age_ms = milliseconds(*age),
+                    "serving a snapshot until PostgreSQL can be read"
+                );
+            }
+            Observation::SnapshotIgnored { file, error } => warn!(file, %error, "snapshot ignored"),
+            Observation::SnapshotWritten => *self.snapshot_words.lock() = None,
+            Observation::SnapshotFailed { error } => self.snapshot_failure(&error.to_string()),
             Observation::BecameStale => warn!("serving the last known state, which may be stale"),
             Observation::CaughtUp { stale_for } => {
-                *self.last_failure.lock() = None;
+                *self.session_words.lock() = None;
                 info!(stale_ms = milliseconds(*stale_for), "in touch with PostgreSQL");
             }
             Observation::FleetChanged(change) => fleet_change(change),
@@ -91,11 +102,21 @@ impl Log {
     }
 
     fn session_failure(&self, words: &str, retry_ms: u64) {
-        let mut last = self.last_failure.lock();
+        let mut last = self.session_words.lock();
         if last.as_deref() == Some(words) {
             debug!(error = words, retry_ms, "no connection to PostgreSQL");
         } else {
             warn!(error = words, retry_ms, "no connection to PostgreSQL");
+            *last = Some(words.to_owned());
+        }
+    }
+
+    fn snapshot_failure(&self, words: &str) {
+        let mut last = self.snapshot_words.lock();
+        if last.as_deref() == Some(words) {
+            debug!(error = words, "no snapshot written");
+        } else {
+            warn!(error = words, "no snapshot written");
             *last = Some(words.to_owned());
         }
     }
@@ -119,7 +140,7 @@ impl Log {
     }
 
     fn connection_failure(&self, error: &str) {
-        let mut last = self.last_accept_warning.lock();
+        let mut last = self.accept_warned.lock();
         if last.is_some_and(|last| last.elapsed() < ACCEPT_WARNING_INTERVAL) {
             debug!(error, "cannot accept connections");
         } else {

@@ -51,6 +51,8 @@ pub struct Metrics {
     broadcast: Histogram,
     sessions: Counter,
     polling: Gauge,
+    snapshots: Counter,
+    snapshot_errors: Counter,
     database_errors: ByKind<Counter>,
     stale: Gauge<f64, AtomicU64>,
     ready: Gauge,
@@ -76,6 +78,8 @@ impl Metrics {
             broadcast: Histogram::new(exponential_buckets(64e-6, 2.0, 17)),
             sessions: Counter::default(),
             polling: Gauge::default(),
+            snapshots: Counter::default(),
+            snapshot_errors: Counter::default(),
             database_errors: Family::default(),
             stale: Gauge::default(),
             ready: Gauge::default(),
@@ -117,6 +121,12 @@ impl Metrics {
             "Whether changes have to be asked for, because LISTEN does not work",
             self.polling.clone(),
         );
+        registry.register("snapshots", "Snapshots of environments written", self.snapshots.clone());
+        registry.register(
+            "snapshot_errors",
+            "Snapshots that could not be written or used",
+            self.snapshot_errors.clone(),
+        );
         registry.register(
             "database_errors",
             "Failed or lost sessions, by kind",
@@ -156,6 +166,10 @@ impl Metrics {
             | Observation::UsageNotRecorded { error } => {
                 self.database_errors.get_or_create(&KindLabel { kind: error.kind() }).inc();
             }
+            Observation::SnapshotWritten => drop(self.snapshots.inc()),
+            Observation::SnapshotFailed { .. } | Observation::SnapshotIgnored { .. } => {
+                self.snapshot_errors.inc();
+            }
             Observation::WayChanged { obstacle, .. } => {
                 self.polling.set(i64::from(obstacle.is_some()));
             }
@@ -188,6 +202,7 @@ impl Metrics {
             | Observation::DocumentBroken { .. }
             | Observation::SessionCaughtUp
             | Observation::BecameStale
+            | Observation::Restored { .. }
             | Observation::CaughtUp { .. } => {}
         }
     }

@@ -11,6 +11,7 @@ mod outages;
 mod requests;
 mod resume;
 mod shop;
+mod snapshots;
 mod streams;
 mod subscriber;
 mod usage;
