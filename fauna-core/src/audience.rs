@@ -34,6 +34,16 @@ impl Audience {
         self.body.as_ref().err()
     }
 
+    /// The audiences that its conditions name, some of them more than once.
+    pub fn nested(&self) -> impl Iterator<Item = &str> {
+        let conditions = self.body.as_ref().ok().into_iter().flat_map(|body| &body.conditions);
+        let keys = conditions.flat_map(|condition| match condition {
+            Condition::InAudience { keys, .. } => &keys[..],
+            Condition::Attribute(_) => &[],
+        });
+        keys.map(|key| &**key)
+    }
+
     pub(crate) fn body(&self) -> Result<&Body, &DocumentError> {
         self.body.as_ref()
     }

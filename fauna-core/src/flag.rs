@@ -111,6 +111,18 @@ impl Flag {
         &self.variants
     }
 
+    /// The flags that it requires.
+    pub fn required_flags(&self) -> impl Iterator<Item = &str> {
+        let body = self.body.as_ref().ok().into_iter();
+        body.flat_map(|body| &body.prerequisites).map(|required| &*required.flag)
+    }
+
+    /// The audiences that its rules name, some of them more than once.
+    pub fn audiences(&self) -> impl Iterator<Item = &str> {
+        let rules = self.body.as_ref().ok().into_iter().flat_map(|body| &body.rules);
+        rules.flat_map(|rule| &rule.audiences).map(|audience| &*audience.key)
+    }
+
     /// Why its document cannot be used; every evaluation is then `PARSE_ERROR`.
     pub fn error(&self) -> Option<&DocumentError> {
         self.body.as_ref().err()

@@ -38,6 +38,7 @@ mod evaluation;
 mod flag;
 mod needs;
 mod network;
+mod next_change;
 mod pattern;
 mod pause;
 mod ruleset;
@@ -58,6 +59,7 @@ pub use evaluate::{MAX_DEPTH, MAX_VISITS, evaluate, evaluate_flag, explain, in_a
 pub use evaluation::{AudienceError, ErrorCode, Evaluation, EvaluationError, Reason};
 pub use flag::{Flag, FlagKind, Variant};
 pub use needs::{audience_needs, flag_needs};
+pub use next_change::next_change;
 pub use pause::pause_with;
 pub use ruleset::{Ruleset, RulesetError};
 pub use source::{Nothing, Source};

@@ -38,6 +38,24 @@ struct Ramp {
 }
 
 impl Serve {
+    /// Whether what it serves depends on the time.
+    pub(crate) fn has_ramp(&self) -> bool {
+        matches!(self, Self::Split(split) if split.ramp.is_some())
+    }
+
+    /// The first instant after `now` at which it serves the context something else.
+    pub(crate) fn next_change<C: Context + ?Sized>(
+        &self,
+        salt: &Salt,
+        context: &C,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        match self {
+            Self::Variant(_) => None,
+            Self::Split(split) => split.next_change(salt, context, now),
+        }
+    }
+
     pub(crate) fn compile(serve: &Json, variants: &[Variant]) -> Result<Self, DocumentError> {
         let serve = object(serve)?;
         match (optional(serve, "variant"), optional(serve, "split")) {
@@ -83,6 +101,33 @@ impl Split {
         bucket_of(salt, context.bucket_value(&self.by))
     }
 
+    /// The first instant after `now` at which the context's bucket lies in another entry's range.
+    fn next_change<C: Context + ?Sized>(
+        &self,
+        salt: &Salt,
+        context: &C,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let ramp = self.ramp.as_ref()?;
+        let (first, others) = self.entries.split_first()?;
+        let bucket = self.bucket(salt, context)?;
+        let weight = ramp.weight(first.weight, now);
+        let grows = ramp.start_weight < first.weight;
+        // All ranges move with the first one's weight. The end of each passes the bucket at one weight; counted from the
+        // first range's end, those ends stand still.
+        let offsets = others.iter().scan(0, |end, entry| {
+            *end += entry.weight;
+            Some(*end)
+        });
+        let last_below = std::iter::once(0).chain(offsets).filter_map(|offset| bucket.checked_sub(offset));
+        let target = if grows {
+            last_below.map(|below| below + 1).filter(|target| *target > weight).min()
+        } else {
+            last_below.filter(|target| *target < weight).max()
+        };
+        ramp.reaches(first.weight, target?)
+    }
+
     /// Every entry's variant, and the bucket that its range ends before.
     pub(crate) fn ends(&self, now: Timestamp) -> impl Iterator<Item = (usize, u32)> {
         let mut end = 0;
@@ -112,6 +157,26 @@ impl Ramp {
             return Err(DocumentError::new("ends before it begins"));
         }
         Ok(ramp)
+    }
+
+    /// The first instant at which the weight has come as far as `target`, which it had not at the start; `None` if it never does.
+    fn reaches(&self, end_weight: u32, target: u32) -> Option<Timestamp> {
+        let between = |from: u32, to: u32| i128::from(to) - i128::from(from);
+        let (growth, needed) = (between(self.start_weight, end_weight), between(self.start_weight, target));
+        if needed.abs() > growth.abs() || needed.signum() != growth.signum() {
+            return None;
+        }
+        let total = i128::from(self.until.as_micros()) - i128::from(self.from.as_micros());
+        // The inverse of `weight`, which rounds down: growing arrives when the quotient is whole, shrinking just after the quotient
+        // for one less.
+        let elapsed = if growth > 0 {
+            (needed * total + growth - 1).div_euclid(growth)
+        } else {
+            ((-needed - 1) * total).div_euclid(-growth) + 1
+        };
+        // At most `total`, so it cannot fail.
+        let elapsed = i64::try_from(elapsed.min(total)).ok()?;
+        Some(Timestamp::from_micros(self.from.as_micros() + elapsed))
     }
 
     fn weight(&self, end_weight: u32, now: Timestamp) -> u32 {

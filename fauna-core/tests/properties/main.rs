@@ -5,5 +5,6 @@ mod arbitrary;
 mod conditions;
 mod robustness;
 mod rulesets;
+mod schedule;
 mod splits;
 mod values;
