@@ -9,12 +9,12 @@ mod replay;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fauna_core::{Ruleset, RulesetError};
 use parking_lot::{Mutex, RwLock};
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use crate::documents::{Changes, Document, Documents, Payload};
+use crate::evaluation::{Catalog, Compiler, PreparedFlag, Slot};
 use crate::event::Event;
 use crate::position::Position;
 use crate::sdk_key::{KeyRing, KeyText, PresentedKey, SdkKey};
@@ -28,9 +28,6 @@ pub enum ApplyError {
     /// It is not what `fauna.changes` returns.
     #[error("unreadable payload: {0}")]
     Payload(#[from] serde_json::Error),
-    /// Its documents have no usable shape.
-    #[error(transparent)]
-    Ruleset(#[from] RulesetError),
     /// It is for another environment or does not build on what is held.
     #[error("payload does not follow {0}")]
     OutOfOrder(Position),
@@ -49,11 +46,11 @@ pub struct BrokenDocument {
 
 /// What a connection at some position gets next.
 #[derive(Debug)]
-pub enum Step {
+pub enum Step<T> {
     /// Nothing: it is up to date.
     Current,
-    /// This event.
-    Send(Event),
+    /// This.
+    Send(T),
     /// It stands in this epoch, but before what is kept.
     Behind,
     /// It stands in another epoch or in the future: this bridge cannot tell who is right.
@@ -80,7 +77,7 @@ struct State {
     position: Position,
     flags: Documents,
     audiences: Documents,
-    ruleset: Ruleset,
+    compiler: Compiler,
     keys: KeyRing,
     replay: Replay,
     // Built when first asked for: a commit that nobody fetches whole costs no serialisation of the whole.
@@ -100,12 +97,11 @@ impl Environment {
         if changes.from.is_some() {
             return Err(ApplyError::OutOfOrder(position));
         }
-        let ruleset = Ruleset::from_put(&serde_json::from_str(put)?)?;
         let state = State {
             position,
+            compiler: Compiler::try_new(&changes)?,
             flags: present(changes.flags),
             audiences: present(changes.audiences),
-            ruleset,
             keys,
             replay: Replay::new(limits),
             put: Mutex::new(None),
@@ -135,7 +131,7 @@ impl Environment {
     /// # Errors
     /// The payload is unusable; nothing has changed then.
     pub fn apply(&self, payload: &str, keys: KeyRing) -> Result<Position, ApplyError> {
-        self.take(serde_json::from_str(payload)?, &serde_json::from_str(payload)?, Some(keys))
+        self.take(serde_json::from_str(payload)?, Some(keys))
     }
 
     /// Applies a patch that leaves the keys as they are, and wakes everybody.
@@ -143,17 +139,10 @@ impl Environment {
     /// # Errors
     /// The patch is unusable; nothing has changed then.
     pub fn advance(&self, patch: Changes) -> Result<Position, ApplyError> {
-        let documents = serde_json::to_value(patch.payload())?;
-        self.take(patch, &documents, None)
+        self.take(patch, None)
     }
 
-    /// Takes `changes` over; `documents` is the same, parsed to the end.
-    fn take(
-        &self,
-        changes: Changes,
-        documents: &serde_json::Value,
-        keys: Option<KeyRing>,
-    ) -> Result<Position, ApplyError> {
+    fn take(&self, changes: Changes, keys: Option<KeyRing>) -> Result<Position, ApplyError> {
         let position = changes.position();
         {
             let mut state = self.state.write();
@@ -161,8 +150,8 @@ impl Environment {
                 return Err(ApplyError::OutOfOrder(state.position));
             }
             match changes.from {
-                None => state.replace(changes, documents)?,
-                Some(from) => state.patch(from, changes, documents)?,
+                None => state.replace(changes)?,
+                Some(from) => state.patch(from, changes)?,
             }
             if let Some(keys) = keys {
                 state.keys = keys;
@@ -223,33 +212,41 @@ impl Environment {
     ///
     /// # Errors
     /// See [`Event::try_new`].
-    pub fn after(&self, position: Position) -> Result<Step, ApplyError> {
+    pub fn after(&self, position: Position) -> Result<Step<Event>, ApplyError> {
         let state = self.state.read();
-        if state.position == position {
-            return Ok(Step::Current);
-        }
-        if state.position.epoch != position.epoch || state.position.revision < position.revision {
-            return Ok(Step::Elsewhere);
-        }
-        Ok(match state.replay.after(position.revision) {
-            Cover::Newest(event) => Step::Send(event),
-            Cover::Merge(keys) => {
-                let (flags, audiences) = state.documents_of(keys);
-                let payload = state.payload(&self.key, Some(position.revision), &flags, &audiences);
-                Step::Send(Event::try_new(&payload)?)
-            }
-            Cover::Lost => Step::Behind,
+        state.after(position, || {
+            Ok(match state.replay.after(position.revision) {
+                Cover::Newest(event) => Some(event),
+                Cover::Merge(keys) => {
+                    let (flags, audiences) = state.documents_of(keys);
+                    let payload = state.payload(&self.key, Some(position.revision), &flags, &audiences);
+                    Some(Event::try_new(&payload)?)
+                }
+                Cover::Lost => None,
+            })
         })
+    }
+
+    /// What there is to evaluate, and which of its flags may have other results than at `position`.
+    pub fn reached_after(&self, position: Position) -> (Arc<Catalog>, Step<Arc<[Slot]>>) {
+        let state = self.state.read();
+        let never = |step: Result<_, std::convert::Infallible>| step.unwrap_or_else(|never| match never {});
+        let step = never(state.after(position, || Ok(state.replay.reached_after(position.revision))));
+        (Arc::clone(state.compiler.catalog()), step)
+    }
+
+    /// What there is to evaluate.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(self.state.read().compiler.catalog())
     }
 
     /// Every document that does not compile. Its flag evaluates to an error everywhere; the others are unaffected.
     pub fn broken_documents(&self) -> Vec<BrokenDocument> {
-        let state = self.state.read();
-        let flags = state.ruleset.flags().filter_map(|flag| Some(("flag", flag.key(), flag.error()?)));
-        let audiences = state
-            .ruleset
-            .audiences()
-            .filter_map(|audience| Some(("audience", audience.key(), audience.error()?)));
+        let catalog = self.catalog();
+        let flags = catalog.flags().map(PreparedFlag::flag);
+        let flags = flags.filter_map(|flag| Some(("flag", flag.key(), flag.error()?)));
+        let audiences =
+            catalog.audiences().filter_map(|audience| Some(("audience", audience.key(), audience.error()?)));
         let broken = flags.chain(audiences).map(|(kind, key, error)| BrokenDocument {
             kind,
             key: key.into(),
@@ -270,8 +267,23 @@ impl State {
         Ok(event)
     }
 
-    fn replace(&mut self, changes: Changes, documents: &serde_json::Value) -> Result<(), ApplyError> {
-        self.ruleset = Ruleset::from_put(documents)?;
+    /// What a reader at `position` gets next, where `missed` finds what it missed, if that is still known.
+    fn after<T, E>(
+        &self,
+        position: Position,
+        missed: impl FnOnce() -> Result<Option<T>, E>,
+    ) -> Result<Step<T>, E> {
+        if self.position == position {
+            return Ok(Step::Current);
+        }
+        if self.position.epoch != position.epoch || self.position.revision < position.revision {
+            return Ok(Step::Elsewhere);
+        }
+        Ok(missed()?.map_or(Step::Behind, Step::Send))
+    }
+
+    fn replace(&mut self, changes: Changes) -> Result<(), ApplyError> {
+        self.compiler.replace(&changes)?;
         self.position = changes.position();
         self.flags = present(changes.flags);
         self.audiences = present(changes.audiences);
@@ -280,22 +292,17 @@ impl State {
         Ok(())
     }
 
-    fn patch(
-        &mut self,
-        from: i64,
-        changes: Changes,
-        documents: &serde_json::Value,
-    ) -> Result<(), ApplyError> {
+    fn patch(&mut self, from: i64, changes: Changes) -> Result<(), ApplyError> {
         let after = changes.position();
         if self.position != (Position { epoch: after.epoch, revision: from }) || after.revision <= from {
             return Err(ApplyError::OutOfOrder(self.position));
         }
         let event = Event::try_new(&changes.payload())?;
-        self.ruleset.apply(documents)?;
+        let reached = self.compiler.patch(&changes)?;
         self.position = after;
         let flags = merge(&mut self.flags, changes.flags);
         let audiences = merge(&mut self.audiences, changes.audiences);
-        self.replay.push(from, event, flags, audiences);
+        self.replay.push(from, event, flags, audiences, reached);
         *self.put.get_mut() = None;
         Ok(())
     }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::documents::Payload;
+use crate::evaluation::Catalog;
 use crate::position::Position;
 
 /// One `put` or `patch`, ready to send.
@@ -47,6 +48,61 @@ impl Event {
     /// The payload alone.
     pub fn json(&self) -> Bytes {
         self.bytes.slice(self.data..self.bytes.len() - 2)
+    }
+}
+
+/// A `put` or `patch` of results, while it is being written: it is for one client, so nothing is shared.
+#[derive(Debug)]
+pub struct Results {
+    text: Vec<u8>,
+    is_empty: bool,
+}
+
+impl Results {
+    /// Everything a client is told.
+    pub fn put(catalog: &Catalog) -> Self {
+        Self::begin("put", catalog)
+    }
+
+    /// What a client is told anew.
+    pub fn patch(catalog: &Catalog) -> Self {
+        Self::begin("patch", catalog)
+    }
+
+    fn begin(name: &str, catalog: &Catalog) -> Self {
+        let Position { epoch, revision } = catalog.position;
+        let environment = serde_json::Value::from(&*catalog.environment);
+        let text = format!(
+            "id: {epoch}:{revision}\nevent: {name}\ndata: \
+             {{\"environment\":{environment},\"epoch\":\"{epoch}\",\"revision\":{revision},\"flags\":{{"
+        );
+        Self { text: text.into_bytes(), is_empty: true }
+    }
+
+    /// Adds a flag: its key as JSON, and the members of its answer; none if there is no such flag for this client.
+    pub fn push(&mut self, key: &str, answer: Option<&[u8]>) {
+        if !std::mem::replace(&mut self.is_empty, false) {
+            self.text.push(b',');
+        }
+        self.text.extend_from_slice(key.as_bytes());
+        let Some(answer) = answer else {
+            self.text.extend_from_slice(b":null");
+            return;
+        };
+        self.text.extend_from_slice(b":{");
+        self.text.extend_from_slice(answer);
+        self.text.push(b'}');
+    }
+
+    /// Whether no flag was added.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    /// The event.
+    pub fn finish(mut self) -> Bytes {
+        self.text.extend_from_slice(b"}}\n\n");
+        self.text.into()
     }
 }
 

@@ -2,10 +2,13 @@
 
 mod authenticate;
 mod body;
+mod client_stream;
+mod context;
 mod etag;
 mod probes;
 mod problem;
 mod ruleset;
+mod sse;
 mod stream;
 mod timeout;
 mod usage;
@@ -37,6 +40,8 @@ pub struct HttpOptions {
     pub max_body_bytes: usize,
     /// The longest from a request's head to the head of its answer.
     pub request_timeout: Duration,
+    /// The most bytes that an evaluation context may have, with the JSON around it.
+    pub max_context_bytes: usize,
 }
 
 /// What handlers work with.
@@ -65,6 +70,7 @@ pub fn router(bridge: Bridge) -> Router {
         .route("/v1/stream", get(stream::get))
         .route("/v1/ruleset", get(ruleset::get))
         .route("/v1/usage", post(usage::post))
+        .route("/v1/client/stream", get(client_stream::get).post(client_stream::post))
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))

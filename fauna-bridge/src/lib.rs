@@ -12,9 +12,11 @@
 
 mod admission;
 mod backoff;
+mod clock;
 mod database;
 mod documents;
 mod environment;
+mod evaluation;
 mod event;
 mod fleet;
 mod follower;

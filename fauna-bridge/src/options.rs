@@ -158,6 +158,7 @@ impl ServeOptions {
     pub fn http(&self) -> HttpOptions {
         HttpOptions {
             max_body_bytes: self.limits.max_body_bytes,
+            max_context_bytes: self.limits.max_context_bytes,
             request_timeout: self.limits.request_timeout_ms,
         }
     }

@@ -15,7 +15,6 @@ mod report;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use fauna_core::Timestamp;
 use hashbrown::{Equivalent, HashMap};
@@ -145,12 +144,6 @@ impl Count {
         self.evaluations = self.evaluations.saturating_add(other.evaluations);
         self.last_at = self.last_at.max(other.last_at);
     }
-}
-
-/// The instant by this machine's clock.
-pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// Threads take shards in turn; with more threads than shards some share.

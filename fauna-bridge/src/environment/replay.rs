@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use crate::evaluation::Slot;
 use crate::event::Event;
 
 /// How much is kept. The newest patch always is.
@@ -23,6 +24,7 @@ struct Entry {
     event: Event,
     flags: Vec<Arc<str>>,
     audiences: Vec<Arc<str>>,
+    reached: Arc<[Slot]>,
 }
 
 /// A ring of patches without a gap between them.
@@ -63,10 +65,17 @@ impl Replay {
         self.bytes = 0;
     }
 
-    /// Adds the patch that leads on from the newest one.
-    pub fn push(&mut self, from: i64, event: Event, flags: Vec<Arc<str>>, audiences: Vec<Arc<str>>) {
+    /// Adds the patch that leads on from the newest one; `reached` are the flags whose results it can change.
+    pub fn push(
+        &mut self,
+        from: i64,
+        event: Event,
+        flags: Vec<Arc<str>>,
+        audiences: Vec<Arc<str>>,
+        reached: Arc<[Slot]>,
+    ) {
         self.bytes += event.bytes.len();
-        self.entries.push_back(Entry { from, event, flags, audiences });
+        self.entries.push_back(Entry { from, event, flags, audiences, reached });
         while self.entries.len() > 1
             && (self.entries.len() > self.limits.events || self.bytes > self.limits.bytes)
         {
@@ -81,7 +90,7 @@ impl Replay {
     /// A revision inside an entry (another bridge cut the log differently) is covered by that whole entry: documents are
     /// states, not differences, so a key too many does no harm.
     pub fn after(&self, revision: i64) -> Cover {
-        let start = self.entries.partition_point(|entry| entry.event.position.revision <= revision);
+        let start = self.first_after(revision);
         match self.entries.get(start) {
             Some(entry) if entry.from == revision && start + 1 == self.entries.len() => {
                 Cover::Newest(entry.event.clone())
@@ -96,6 +105,21 @@ impl Replay {
             }
             _ => Cover::Lost,
         }
+    }
+
+    /// The flags whose results may be others than at `revision`; none if the ring does not reach back that far.
+    pub fn reached_after(&self, revision: i64) -> Option<Arc<[Slot]>> {
+        let start = self.first_after(revision);
+        let first = self.entries.get(start).filter(|entry| entry.from <= revision)?;
+        if start + 1 == self.entries.len() {
+            return Some(Arc::clone(&first.reached));
+        }
+        let reached = self.entries.iter().skip(start).flat_map(|entry| entry.reached.iter().copied());
+        Some(reached.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    fn first_after(&self, revision: i64) -> usize {
+        self.entries.partition_point(|entry| entry.event.position.revision <= revision)
     }
 }
 
@@ -124,6 +148,7 @@ mod tests {
             event,
             flags.iter().map(|&key| key.into()).collect(),
             vec![format!("au{revision}").into()],
+            Arc::default(),
         );
     }
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::Bridge;
 use super::problem::{Problem, ProblemCode};
+use crate::clock;
 use crate::environment::Environment;
 use crate::fleet::KeyRefusal;
 use crate::sdk_key::{KeyKind, PresentedKey, SdkKey, Unusable};
@@ -76,7 +77,7 @@ fn admit(bridge: &Bridge, presented: &PresentedKey) -> Result<(Arc<Environment>,
         })
     })?;
     bridge.admission.request(&key.id)?;
-    bridge.usage.key_used(&key.id, crate::usage::now());
+    bridge.usage.key_used(&key.id, clock::now());
     Ok((environment, key))
 }
 

@@ -43,6 +43,12 @@ pub enum ProblemCode {
     TooManyConnections,
     /// The request took too long.
     RequestTimeout,
+    /// No JSON in the body, or no base64url of JSON in the URL.
+    ContextMalformed,
+    /// JSON without an evaluation context that is an object.
+    ContextNotAnObject,
+    /// More bytes than are allowed.
+    ContextTooLarge,
     /// No such endpoint.
     NotFound,
     /// Another method.
@@ -74,6 +80,9 @@ impl ProblemCode {
             Self::TooManyRequests => "too_many_requests",
             Self::TooManyConnections => "too_many_connections",
             Self::RequestTimeout => "request_timeout",
+            Self::ContextMalformed => "context_malformed",
+            Self::ContextNotAnObject => "context_not_an_object",
+            Self::ContextTooLarge => "context_too_large",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotLoaded => "not_loaded",
@@ -90,8 +99,12 @@ impl ProblemCode {
             | Self::KeyRevoked
             | Self::KeyExpired => StatusCode::UNAUTHORIZED,
             Self::KeyKind | Self::KeyInUrl => StatusCode::FORBIDDEN,
-            Self::SinceMalformed | Self::UsageMalformed | Self::BodyMalformed => StatusCode::BAD_REQUEST,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::SinceMalformed
+            | Self::UsageMalformed
+            | Self::BodyMalformed
+            | Self::ContextMalformed
+            | Self::ContextNotAnObject => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge | Self::ContextTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooManyStreams | Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
@@ -122,6 +135,13 @@ impl ProblemCode {
             }
             Self::TooManyConnections => "this bridge has as many connections as it takes",
             Self::RequestTimeout => "the request took too long to arrive or to be answered",
+            Self::ContextMalformed => {
+                "the evaluation context is no JSON; a URL has it as base64url in the parameter context"
+            }
+            Self::ContextNotAnObject => {
+                "the evaluation context is not a JSON object; a body is {\"context\":{…}}"
+            }
+            Self::ContextTooLarge => "the evaluation context is larger than this bridge accepts",
             Self::NotFound => "there is no such endpoint",
             Self::MethodNotAllowed => "this endpoint does not know this method",
             Self::NotLoaded => "the bridge has not reached PostgreSQL yet",

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 
 use super::authenticate::AnyKey;
 use super::{Bridge, Problem, ProblemCode, body};
+use crate::clock;
 use crate::sdk_key::KeyKind;
 use crate::usage::UsageReport;
 
@@ -15,8 +16,6 @@ pub async fn post(State(bridge): State<Bridge>, key: AnyKey, body: Body) -> Resu
     let report = UsageReport::read(&bytes).map_err(|_| Problem::new(ProblemCode::UsageMalformed))?;
     let is_client = key.key.kind == KeyKind::Client;
     let environment = &key.environment;
-    report.count(&bridge.usage, environment.key(), is_client, crate::usage::now(), |flag| {
-        environment.flag(flag)
-    });
+    report.count(&bridge.usage, environment.key(), is_client, clock::now(), |flag| environment.flag(flag));
     Ok(StatusCode::NO_CONTENT)
 }

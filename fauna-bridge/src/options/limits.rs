@@ -26,6 +26,9 @@ pub struct LimitOptions {
     /// Bytes that the body of a request may have
     #[arg(long, env = "FAUNA_MAX_BODY_BYTES", default_value = "1048576", value_name = "BYTES")]
     pub max_body_bytes: usize,
+    /// Bytes that an evaluation context may have
+    #[arg(long, env = "FAUNA_MAX_CONTEXT_BYTES", default_value = "16384", value_name = "BYTES")]
+    pub max_context_bytes: usize,
     /// The longest a request may take from its head to the head of its answer
     #[arg(long, env = "FAUNA_REQUEST_TIMEOUT_MS", default_value = "10000", value_name = "MS", value_parser = milliseconds)]
     pub request_timeout_ms: Duration,

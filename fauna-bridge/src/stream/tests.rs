@@ -2,6 +2,7 @@ use std::pin::Pin;
 
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::*;
@@ -58,8 +59,23 @@ impl Stage {
 
     fn open(&self, position: Option<Position>) -> Client {
         let key = self.environment.key_by_id("key").unwrap();
-        let stream = open(Arc::clone(&self.context), Arc::clone(&self.environment), &key, position);
+        let stream = open_documents(Arc::clone(&self.context), Arc::clone(&self.environment), &key, position);
         Client(Box::pin(stream))
+    }
+
+    /// A client's stream, for an empty context.
+    fn open_results(&self, position: Option<Position>) -> Client {
+        let key = self.environment.key_by_id("key").unwrap();
+        let context = serde_json::from_str::<crate::evaluation::ContextJson>("{}").unwrap();
+        let (streams, environment) = (Arc::clone(&self.context), Arc::clone(&self.environment));
+        let stream = open_evaluations(streams, environment, &key, position, context.try_into().unwrap());
+        Client(Box::pin(stream))
+    }
+
+    fn commit_flags(&self, from: i64, flags: &Value) {
+        let mut payload: Value = serde_json::from_str(&payload(Uuid::nil(), Some(from), from + 1)).unwrap();
+        payload["flags"] = flags.clone();
+        self.environment.apply(&payload.to_string(), ring("null")).unwrap();
     }
 
     fn commit(&self, from: i64) {
@@ -87,6 +103,19 @@ impl Client {
         let data: Value =
             serde_json::from_str(lines.next().unwrap().strip_prefix("data: ").unwrap()).unwrap();
         (name, data["revision"].as_i64().unwrap())
+    }
+
+    /// Name and flags of the next put or patch of results.
+    async fn results(&mut self) -> (String, Value) {
+        let mut text = self.next().await.unwrap();
+        if text.starts_with("retry: ") {
+            text = self.next().await.unwrap();
+        }
+        let data: Value =
+            serde_json::from_str(text.lines().nth(2).unwrap().strip_prefix("data: ").unwrap()).unwrap();
+        let id = format!("id: {}:{}", data["epoch"].as_str().unwrap(), data["revision"]);
+        assert_eq!(text.lines().next(), Some(id.as_str()));
+        (text.lines().nth(1).unwrap().strip_prefix("event: ").unwrap().to_owned(), data["flags"].clone())
     }
 
     /// Insists that nothing comes for a while. Time is paused, so this takes none.
@@ -225,9 +254,10 @@ async fn a_drain_a_revocation_a_removal_and_old_age_end_a_stream() {
         (|stage| stage.environment.remove(), 0),
         (|_| {}, OPTIONS.max_age.as_secs()),
     ];
-    for (end, within) in endings {
+    let opens: [fn(&Stage) -> Client; 2] = [|stage| stage.open(None), |stage| stage.open_results(None)];
+    for ((end, within), open) in endings.into_iter().flat_map(|ending| opens.map(|open| (ending, open))) {
         let stage = Stage::new();
-        let mut client = stage.open(None);
+        let mut client = open(&stage);
         client.change().await;
         let start = Instant::now();
         end(&stage);
@@ -240,4 +270,59 @@ async fn a_drain_a_revocation_a_removal_and_old_age_end_a_stream() {
         let lived = start.elapsed().as_secs();
         assert!(lived <= within && lived * 5 >= within * 4, "{lived} of {within}");
     }
+}
+
+fn switch(value: bool) -> Value {
+    json!({"kind": "boolean", "enabled": true, "offVariant": "off", "variants": {"on": true, "off": false},
+        "default": {"variant": if value { "on" } else { "off" }}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_told_what_changed_for_it_and_nothing_else() {
+    let stage = Stage::new();
+    let mut client = stage.open_results(None);
+    assert_eq!(client.results().await, ("put".into(), json!({})));
+    stage.commit_flags(5, &json!({"a": switch(true), "b": switch(false)}));
+    let on = json!({"value": true, "variant": "on", "reason": "STATIC"});
+    let off = json!({"value": false, "variant": "off", "reason": "STATIC"});
+    assert_eq!(client.results().await, ("patch".into(), json!({"a": on, "b": off})));
+    // Another document, the same result.
+    let mut a = switch(true);
+    a["tags"] = json!(["x"]);
+    stage.commit_flags(6, &json!({"a": a, "b": switch(true)}));
+    assert_eq!(client.results().await, ("patch".into(), json!({"b": on})));
+    stage.commit_flags(7, &json!({"a": switch(true)}));
+    assert!(client.is_silent().await);
+    stage.commit_flags(8, &json!({"a": null, "b": null}));
+    assert_eq!(client.results().await, ("patch".into(), json!({"a": null, "b": null})));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_was_too_slow_or_not_there_is_told_the_present() {
+    let stage = Stage::new();
+    let mut slow = stage.open_results(None);
+    slow.results().await;
+    stage.commit_flags(5, &json!({"a": switch(true), "b": switch(true)}));
+    slow.results().await;
+    for revision in 6..12 {
+        stage.commit_flags(revision, &json!({"a": switch(revision % 2 == 0)}));
+    }
+    let off = json!({"value": false, "variant": "off", "reason": "STATIC"});
+    assert_eq!(slow.results().await, ("patch".into(), json!({"a": off})));
+    let (name, flags) = stage.open_results(Some(at(11))).results().await;
+    assert_eq!((name.as_str(), flags.as_object().unwrap().len()), ("put", 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_seen_more_than_this_bridge_is_not_taken_back() {
+    let stage = Stage::new();
+    let mut client = stage.open_results(Some(at(7)));
+    client.next().await;
+    assert!(client.is_silent().await);
+    for revision in 5..8 {
+        stage.commit(revision);
+    }
+    assert_eq!(client.change().await, ("put".into(), 8));
+    stage.environment.apply(&payload(Uuid::max(), None, 1), ring("null")).unwrap();
+    assert_eq!(client.change().await, ("put".into(), 1));
 }

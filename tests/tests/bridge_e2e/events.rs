@@ -50,6 +50,13 @@ pub async fn open(bridge: &Bridge, key: &str, after: Option<&str>) -> Events {
     Events::of(request(bridge, key, after).await)
 }
 
+/// Opens a stream of results for a context, which must be granted.
+pub async fn open_results(bridge: &Bridge, key: &str, context: &Value) -> Events {
+    let request = reqwest::Client::new().post(format!("{}/v1/client/stream", bridge.url())).bearer_auth(key);
+    let body = serde_json::json!({"context": context}).to_string();
+    Events::of(request.body(body).send().await.expect("an answer"))
+}
+
 impl Events {
     pub fn of(response: reqwest::Response) -> Self {
         assert_eq!(response.status(), 200);

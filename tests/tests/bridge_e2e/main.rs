@@ -2,6 +2,8 @@
 // The lints know test functions, but not what those share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod client_keys;
+mod client_streams;
 mod encrypted;
 mod events;
 mod following;

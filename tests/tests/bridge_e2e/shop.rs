@@ -45,6 +45,18 @@ impl<'c> Shop<'c> {
         client.query_one(sql, &[]).await.expect(sql).get(0)
     }
 
+    /// What the database says a flag is for a context, as a client with a client key is told; null if it is not to know the flag.
+    pub async fn result(&self, flag: &str, context: &Value) -> Value {
+        let sql = format!(
+            "SELECT (SELECT CASE WHEN f.client_visible THEN
+                        jsonb_build_object('value', e.value, 'variant', e.variant, 'reason', e.reason) END
+                     FROM fauna.flags f, fauna.evaluate(f.key, '{context}') e WHERE f.key = '{flag}')::text"
+        );
+        let client = self.database.connect().await;
+        let result: Option<String> = client.query_one(&sql, &[]).await.expect(&sql).get(0);
+        result.map_or(Value::Null, |result| serde_json::from_str(&result).expect("JSON"))
+    }
+
     /// What the database says the state is, as the payload of a put.
     pub async fn ruleset(&self) -> Value {
         serde_json::from_str(&self.text("SELECT fauna.ruleset('production')::text").await).expect("JSON")

@@ -1,0 +1,170 @@
+//! An environment's flags and audiences at one position, compiled.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use fauna_core::{Audience, Evaluation, Flag, Source, Timestamp, evaluate_flag, next_change};
+use hashbrown::HashMap;
+
+use super::context::EvaluationContext;
+use super::prepared::PreparedFlag;
+use crate::position::Position;
+
+/// A flag's place in the environment. It keeps it for as long as the process lives, even when it is deleted and comes back, so that a
+/// stream can remember something of every flag in a plain list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(u32);
+
+impl Slot {
+    /// Where in such a list.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What there is to evaluate. Cloning shares everything compiled; readers keep the one they have while the writer goes on.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// The environment's key.
+    pub environment: Arc<str>,
+    /// Where in the log this is.
+    pub position: Position,
+    slots: Arc<HashMap<Arc<str>, Slot>>,
+    flags: Vec<Place>,
+    audiences: HashMap<Arc<str>, Arc<Audience>>,
+    timed: Arc<[Slot]>,
+}
+
+#[derive(Clone, Debug)]
+struct Place {
+    /// The key as JSON.
+    key: Arc<str>,
+    flag: Option<Arc<PreparedFlag>>,
+}
+
+impl Catalog {
+    /// Without flags.
+    pub fn new(environment: Arc<str>, position: Position) -> Self {
+        Self {
+            environment,
+            position,
+            slots: Arc::default(),
+            flags: Vec::new(),
+            audiences: HashMap::new(),
+            timed: Arc::default(),
+        }
+    }
+
+    /// Evaluates one of its flags. Whoever wants to count evaluations counts here.
+    pub fn evaluate<'c>(
+        &'c self,
+        flag: &'c PreparedFlag,
+        context: &EvaluationContext,
+        now: Timestamp,
+    ) -> Evaluation<'c> {
+        evaluate_flag(self, flag.flag(), context, now)
+    }
+
+    /// When the result of the flag at a place may change next without a commit.
+    pub fn next_change(&self, slot: Slot, context: &EvaluationContext, now: Timestamp) -> Option<Timestamp> {
+        // Most flags do not depend on the time, and that is known without walking through what they require.
+        self.timed.binary_search(&slot).ok()?;
+        next_change(self, self.flag_at(slot)?.flag(), context, now)
+    }
+
+    /// Every place, also those whose flag is gone.
+    pub fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        // There are never more flags than memory for them.
+        (0..u32::try_from(self.flags.len()).unwrap_or(u32::MAX)).map(Slot)
+    }
+
+    /// The flags whose results depend on the time, in order.
+    pub fn timed(&self) -> &Arc<[Slot]> {
+        &self.timed
+    }
+
+    /// The place of a key that is or was a flag's.
+    pub fn slot(&self, key: &str) -> Option<Slot> {
+        self.slots.get(key).copied()
+    }
+
+    /// The key of a place, as JSON.
+    pub fn key(&self, slot: Slot) -> &str {
+        self.flags.get(slot.index()).map_or("", |place| &place.key)
+    }
+
+    /// The flag at a place, unless it is gone.
+    pub fn flag_at(&self, slot: Slot) -> Option<&PreparedFlag> {
+        self.flags.get(slot.index())?.flag.as_deref()
+    }
+
+    /// Every flag.
+    pub fn flags(&self) -> impl Iterator<Item = &PreparedFlag> {
+        self.flags.iter().filter_map(|place| place.flag.as_deref())
+    }
+
+    /// Every audience, in no particular order.
+    pub fn audiences(&self) -> impl Iterator<Item = &Audience> {
+        self.audiences.values().map(|audience| &**audience)
+    }
+
+    /// Puts a flag in place of another, and returns that.
+    pub(super) fn set_flag(
+        &mut self,
+        key: &Arc<str>,
+        flag: Option<PreparedFlag>,
+    ) -> Option<Arc<PreparedFlag>> {
+        let slot = match self.slot(key) {
+            Some(slot) => slot,
+            None => self.add_place(key),
+        };
+        std::mem::replace(&mut self.flags.get_mut(slot.index())?.flag, flag.map(Arc::new))
+    }
+
+    fn add_place(&mut self, key: &Arc<str>) -> Slot {
+        let slot = Slot(u32::try_from(self.flags.len()).unwrap_or(u32::MAX));
+        self.flags.push(Place { key: serde_json::Value::from(&**key).to_string().into(), flag: None });
+        Arc::make_mut(&mut self.slots).insert(Arc::clone(key), slot);
+        slot
+    }
+
+    /// Puts an audience in place of another, and returns that.
+    pub(super) fn set_audience(
+        &mut self,
+        key: &Arc<str>,
+        audience: Option<Audience>,
+    ) -> Option<Arc<Audience>> {
+        match audience {
+            Some(audience) => self.audiences.insert(Arc::clone(key), Arc::new(audience)),
+            None => self.audiences.remove(key),
+        }
+    }
+
+    /// Forgets all flags and audiences; the places stay.
+    pub(super) fn clear(&mut self) {
+        self.audiences.clear();
+        for place in &mut self.flags {
+            place.flag = None;
+        }
+    }
+
+    pub(super) fn set_timed(&mut self, keys: &BTreeSet<Arc<str>>) {
+        self.timed = self.slots_of(keys);
+    }
+
+    /// The places of keys, in order.
+    pub(super) fn slots_of(&self, keys: &BTreeSet<Arc<str>>) -> Arc<[Slot]> {
+        let slots: BTreeSet<Slot> = keys.iter().filter_map(|key| self.slot(key)).collect();
+        slots.into_iter().collect()
+    }
+}
+
+impl Source for Catalog {
+    fn flag(&self, key: &str) -> Option<&Flag> {
+        self.flag_at(self.slot(key)?).map(PreparedFlag::flag)
+    }
+
+    fn audience(&self, key: &str) -> Option<&Audience> {
+        self.audiences.get(key).map(|audience| &**audience)
+    }
+}
