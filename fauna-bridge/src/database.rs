@@ -5,6 +5,7 @@ mod catch_up;
 mod conninfo;
 mod error;
 mod heads;
+mod inspection;
 mod listener;
 mod notification;
 mod query;
@@ -32,6 +33,9 @@ use target::{Part, Target};
 use tls::Tls;
 
 pub use error::DatabaseError;
+pub use inspection::{
+    ClockFacts, EnvironmentFacts, ExtensionFacts, Inspector, ListenFacts, PrivilegeFacts, ServerFacts,
+};
 pub use listener::{Listener, News};
 pub use notification::Announcement;
 pub use resume::Resumer;

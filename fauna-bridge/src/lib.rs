@@ -12,6 +12,7 @@
 
 mod admission;
 mod backoff;
+pub mod check;
 mod clock;
 mod database;
 mod documents;

@@ -4,15 +4,23 @@ use std::io::{IsTerminal as _, stdout};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use fauna_bridge::check::check;
 use fauna_bridge::options::{Cli, Command, LogFormat};
 use fauna_bridge::serve::serve;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 fn main() -> anyhow::Result<ExitCode> {
-    let Cli { command: Command::Serve(options) } = Cli::parse();
-    start_log(options.log_format);
+    let Cli { command } = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let options = match command {
+        Command::Serve(options) => options,
+        Command::Check(options) => {
+            let works = runtime.block_on(check(&options))?;
+            return Ok(if works { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+    };
+    start_log(options.log_format);
     match runtime.block_on(serve(&options)) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {

@@ -32,6 +32,8 @@ pub struct Cli {
 pub enum Command {
     /// Serves SDKs until SIGTERM or SIGINT.
     Serve(Box<ServeOptions>),
+    /// Says whether serve would work with the same options, and what to do if not; exit code 1 if not
+    Check(Box<ServeOptions>),
 }
 
 /// How the log looks.
@@ -189,7 +191,7 @@ mod tests {
     fn parse(arguments: &[&str]) -> Result<ServeOptions, String> {
         let all = ["fauna-bridge", "serve", "--database-url", "postgresql://u:hunter2@h/d"];
         match Cli::try_parse_from(all.iter().chain(arguments)) {
-            Ok(Cli { command: Command::Serve(options) }) => Ok(*options),
+            Ok(Cli { command: Command::Serve(options) | Command::Check(options) }) => Ok(*options),
             Err(error) => Err(error.to_string()),
         }
     }

@@ -13,6 +13,8 @@ pub struct BridgeOptions {
     pub args: Vec<String>,
     /// The address to listen on; by default a free loopback port.
     pub listen: Option<String>,
+    /// Further variables.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 /// A running bridge. It is killed when dropped.
@@ -29,6 +31,7 @@ impl Bridge {
             .args(["serve", "--database-url", conninfo, "--log-format", "json"])
             .args(["--listen", options.listen.as_deref().unwrap_or("127.0.0.1:0")])
             .args(&options.args)
+            .envs(options.variables)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -87,6 +90,36 @@ impl Bridge {
         let status = tokio::time::timeout(crate::DEADLINE, self.child.wait()).await;
         status.expect("the bridge ends in time").expect("reaping the bridge").code()
     }
+}
+
+/// Variables under which a process sees its wall clock this far off (`-90s`, `+1h`), and its monotonic clock as it is. Needs Debian's
+/// package `faketime`.
+pub fn wall_clock_off_by(offset: &str) -> Vec<(&'static str, String)> {
+    let folders = std::fs::read_dir("/usr/lib").expect("reading /usr/lib");
+    let library = folders
+        .filter_map(|folder| Some(folder.ok()?.path().join("faketime/libfaketime.so.1")))
+        .find(|path| path.exists())
+        .expect("libfaketime: install the package faketime, as scripts/test does");
+    vec![
+        ("LD_PRELOAD", library.to_str().expect("UTF-8").to_owned()),
+        ("FAKETIME", offset.to_owned()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ]
+}
+
+/// Runs `fauna-bridge check` with further arguments and variables; returns its exit code and what it printed.
+pub async fn check(conninfo: &str, args: &[&str], variables: &[(&str, String)]) -> (Option<i32>, String) {
+    let output = Command::new(binary())
+        .args(["check", "--database-url", conninfo])
+        .args(args)
+        .envs(variables.iter().cloned())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .output();
+    let output =
+        tokio::time::timeout(crate::DEADLINE, output).await.expect("it ends in time").expect("running it");
+    (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
 }
 
 /// The address in the log line that announces the listener: `{"fields":{"message":"listening","address":"127.0.0.1:…"}}`

@@ -23,7 +23,7 @@ pub mod random;
 pub mod shop;
 mod wait;
 
-pub use bridge::{Bridge, BridgeOptions};
+pub use bridge::{Bridge, BridgeOptions, check, wall_clock_off_by};
 pub use certificates::{Authority, Certified};
 pub use cluster::{Cluster, cluster};
 pub use database::{Database, IGNORING_CASE, Listener, database, error_of};

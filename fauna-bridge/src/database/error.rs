@@ -58,8 +58,25 @@ pub enum DatabaseError {
 impl DatabaseError {
     /// Whether this server takes no writes, now or later: it is a standby or a logical subscriber.
     pub fn forbids_writing(&self) -> bool {
-        let states = [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE];
+        let states = [
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+            // What a standby says to BEGIN READ WRITE.
+            SqlState::FEATURE_NOT_SUPPORTED,
+            // A logical subscriber.
+            SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        ];
         matches!(self, Self::Query(error) if error.code().is_some_and(|code| states.contains(code)))
+    }
+
+    /// The server's SQLSTATE, if it was the server who refused.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Connect(error)
+            | Self::NotInstalled(error)
+            | Self::Forbidden(error)
+            | Self::Query(error) => error.code().map(SqlState::code),
+            _ => None,
+        }
     }
 
     /// A short name for metrics.

@@ -25,7 +25,7 @@ impl Database {
 }
 
 impl UsageWriter<'_> {
-    /// Records one batch, as a transaction. The settings end with it, so that nothing stays in a session that a pooler lends; a
+    /// Records one batch, as a transaction, which can write even if the role's are read-only by default. The settings end with it, so that nothing stays in a session that a pooler lends; a
     /// count that a crash of the server takes with it is not worth waiting for its disk.
     ///
     /// # Errors
@@ -33,7 +33,7 @@ impl UsageWriter<'_> {
     pub async fn record(&mut self, usage: &str) -> Result<(), DatabaseError> {
         let Self { database, client, connection } = self;
         let begin = format!(
-            "BEGIN; SET LOCAL statement_timeout = {}; SET LOCAL synchronous_commit = off",
+            "BEGIN READ WRITE; SET LOCAL statement_timeout = {}; SET LOCAL synchronous_commit = off",
             database.timeout.as_millis()
         );
         let work = async {

@@ -110,6 +110,21 @@ impl Folder {
         self.flush()
     }
 
+    /// Makes sure that files can be written here, by writing one and removing it.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub fn try_writing(&self) -> Result<(), SnapshotError> {
+        let _turn = self.lock()?;
+        let path = self.path.join(format!(".check{UNFINISHED}"));
+        let written = File::create(&path).and_then(|mut file| {
+            file.write_all(b"checked")?;
+            file.sync_all()
+        });
+        written.map_err(failed("writing a file"))?;
+        fs::remove_file(&path).map_err(failed("removing a file"))
+    }
+
     fn replace(
         &self,
         environment: &str,

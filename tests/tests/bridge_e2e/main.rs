@@ -2,6 +2,7 @@
 // The lints know test functions, but not what those share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod check;
 mod client_keys;
 mod client_streams;
 mod encrypted;
