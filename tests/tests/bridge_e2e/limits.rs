@@ -93,7 +93,11 @@ async fn connections_beyond_the_maximum_are_told_so_and_the_others_stay() {
         answer.contains("\r\nretry-after: 1\r\n") && answer.contains("\"too_many_connections\""),
         "{answer}"
     );
-    assert!(bridge.log().iter().any(|line| line.contains("WARN") && line.contains("--max-connections")));
+    eventually("a warning", || async {
+        let warns = |line: &String| line.contains("WARN") && line.contains("--max-connections");
+        bridge.log().iter().any(warns).then_some(())
+    })
+    .await;
     shop.run("SELECT fauna.enable('checkout', 'production')").await;
     assert_eq!(stream.change().await.name, "patch");
 }
