@@ -25,6 +25,7 @@ mod health;
 mod http;
 mod observation;
 pub mod options;
+mod pem;
 mod position;
 mod redacted;
 mod sdk_key;

@@ -13,6 +13,7 @@ use crate::database::{DatabaseError, Obstacle};
 use crate::environment::BrokenDocument;
 use crate::fleet::FleetChange;
 use crate::http::ProblemCode;
+use crate::pem::PemError;
 use crate::snapshot::SnapshotError;
 
 pub use metrics::{Metrics, Scrape};
@@ -23,6 +24,8 @@ pub enum Observation<'a> {
     Listening { address: SocketAddr },
     /// A connection could not be accepted, for want of descriptors for example.
     AcceptFailed { error: &'a std::io::Error },
+    /// SIGHUP arrived, and the certificate was read again or could not be.
+    CertificateRead { error: Option<&'a PemError> },
     /// SIGTERM or SIGINT arrived.
     Draining,
     /// Every connection ended, or the time for it did.

@@ -12,7 +12,7 @@ use crate::environment::ReplayLimits;
 use crate::follower::FollowerOptions;
 use crate::http::HttpOptions;
 use crate::redacted::Redacted;
-use crate::server::ServerOptions;
+use crate::server::{EncryptionFiles, ServerOptions};
 use crate::stream::StreamOptions;
 use crate::usage::RecorderOptions;
 
@@ -54,6 +54,12 @@ pub struct ServeOptions {
     /// Where to listen; port 0 takes a free one and the log names it
     #[arg(long, env = "FAUNA_LISTEN", default_value = "127.0.0.1:8765", value_name = "ADDRESS")]
     pub listen: SocketAddr,
+    /// The certificate to encrypt with, PEM; read again on SIGHUP
+    #[arg(long, env = "FAUNA_TLS_CERT", value_name = "PATH", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its key, PEM
+    #[arg(long, env = "FAUNA_TLS_KEY", value_name = "PATH", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
     /// How the log looks; `RUST_LOG` filters it
     #[arg(long, env = "FAUNA_LOG_FORMAT", default_value = "pretty")]
     pub log_format: LogFormat,
@@ -146,6 +152,12 @@ impl ServeOptions {
         }
     }
 
+    /// For TLS on the bridge's own socket, if it is wanted.
+    pub fn encryption(&self) -> Option<EncryptionFiles> {
+        let (certificate, key) = self.tls_cert.clone().zip(self.tls_key.clone())?;
+        Some(EncryptionFiles { certificate, key })
+    }
+
     /// For streams.
     pub fn streams(&self) -> StreamOptions {
         StreamOptions { heartbeat: self.heartbeat_ms, max_age: self.stream_max_age_ms, retry: self.retry_ms }
@@ -215,6 +227,12 @@ mod tests {
     fn the_connection_string_is_not_shown() {
         assert!(!format!("{:?}", parse(&[]).unwrap()).contains("hunter2"));
         assert!(!Cli::command().render_long_help().to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_certificate_goes_with_its_key() {
+        assert!(parse(&["--tls-cert", "a"]).is_err() && parse(&["--tls-key", "b"]).is_err());
+        assert!(parse(&["--tls-cert", "a", "--tls-key", "b"]).unwrap().encryption().is_some());
     }
 
     #[test]

@@ -11,9 +11,10 @@ use crate::fleet::Fleet;
 use crate::follower::{Follower, Readings};
 use crate::health::Health;
 use crate::http::{Bridge, router};
-use crate::observation::Observer;
+use crate::observation::{Observation, Observer};
 use crate::options::ServeOptions;
-use crate::server::Server;
+use crate::pem::PemError;
+use crate::server::{Encryption, Server};
 use crate::snapshot::{Folder, Snapshots};
 use crate::stream::StreamContext;
 use crate::usage::{Recorder, Usage};
@@ -35,6 +36,9 @@ pub enum ServeError {
     /// The task that follows the database ended.
     #[error("the follower of the database failed; this is a defect")]
     Follower,
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Encryption(#[from] PemError),
     /// Signals cannot be caught.
     #[error("cannot catch signals: {0}")]
     Signals(#[source] io::Error),
@@ -53,7 +57,8 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
     let fleet = Arc::new(Fleet::new(options.replay()));
     let readings = Arc::new(Readings::default());
 
-    let server = Server::bind(options.listen, options.server(), Arc::clone(&observer))
+    let encryption = options.encryption().map(Encryption::try_new).transpose()?.map(Arc::new);
+    let server = Server::bind(options.listen, encryption.clone(), options.server(), Arc::clone(&observer))
         .map_err(|error| ServeError::Listen { address: options.listen, error })?;
     let usage = Arc::new(Usage::new(options.usage_counts));
     let recorder =
@@ -78,6 +83,11 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
         health: Arc::clone(&health),
         observer,
     };
+    if let Some(encryption) = encryption {
+        // Without a certificate SIGHUP means what it means to any process: its terminal is gone.
+        let hangup = signal(SignalKind::hangup()).map_err(ServeError::Signals)?;
+        tokio::spawn(reload(encryption, hangup, Arc::clone(&streams.observer)));
+    }
     let admission = Arc::new(Admission::new(options.limits.admission()));
     let router =
         router(Bridge { admission, options: options.http(), fleet, streams: Arc::new(streams), usage });
@@ -100,6 +110,14 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
         }
         // Only a defect ends it. A process that no longer follows must not look alive.
         _ = &mut following => Err(ServeError::Follower),
+    }
+}
+
+/// Reads the certificate again on every SIGHUP, for ever.
+async fn reload(encryption: Arc<Encryption>, mut hangup: Signal, observer: Arc<Observer>) {
+    while hangup.recv().await.is_some() {
+        let read = encryption.reload();
+        observer.observe(&Observation::CertificateRead { error: read.as_ref().err() });
     }
 }
 

@@ -4,6 +4,8 @@
 //! detection; `axum::serve` was measured at 19.6 KB a stream, this way at 11.3), sets `TCP_NODELAY`, ends readers that do not read and
 //! drains with a deadline.
 
+mod connection;
+mod encryption;
 mod write_deadline;
 
 use std::io;
@@ -12,17 +14,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
-use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::health::Health;
 use crate::http::{ProblemCode, refusing};
 use crate::observation::{Observation, Observer};
-use write_deadline::WriteDeadline;
+use connection::{serve_encrypted, serve_plain};
+
+pub use encryption::{Encryption, EncryptionFiles};
 
 /// How connections are treated.
 #[derive(Clone, Copy, Debug)]
@@ -39,9 +39,6 @@ pub struct ServerOptions {
     pub drain_timeout: Duration,
 }
 
-/// hyper's minimum. A response's body is not copied into it, so it bounds the head of a request.
-const BUFFER_BYTES: usize = 8 * 1024;
-
 /// Connections that wait to be accepted: as many as Linux allows by default, for all clients come back at once after a restart.
 const BACKLOG: u32 = 4096;
 
@@ -55,6 +52,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Accepts connections.
 pub struct Server {
     listener: TcpListener,
+    encryption: Option<Arc<Encryption>>,
     options: ServerOptions,
     observer: Arc<Observer>,
 }
@@ -64,10 +62,15 @@ impl Server {
     ///
     /// # Errors
     /// The address is taken or not ours.
-    pub fn bind(address: SocketAddr, options: ServerOptions, observer: Arc<Observer>) -> io::Result<Self> {
+    pub fn bind(
+        address: SocketAddr,
+        encryption: Option<Arc<Encryption>>,
+        options: ServerOptions,
+        observer: Arc<Observer>,
+    ) -> io::Result<Self> {
         let listener = listen(address)?;
         observer.observe(&Observation::Listening { address: listener.local_addr()? });
-        Ok(Self { listener, options, observer })
+        Ok(Self { listener, encryption, options, observer })
     }
 
     /// Serves until `shutdown`, then drains: readiness goes at once and streams end, but connections are still accepted
@@ -104,9 +107,9 @@ impl Server {
                         self.observer.observe(&Observation::Refused { code });
                     }
                     if excess == 0 {
-                        tokio::spawn(serve_connection(socket, router.clone(), self.options, watcher));
+                        self.spawn(socket, router.clone(), self.options, watcher);
                     } else if excess <= TOLD_WHY {
-                        tokio::spawn(serve_connection(socket, refusing.clone(), refused, watcher));
+                        self.spawn(socket, refusing.clone(), refused, watcher);
                     }
                 }
                 Err(error) => {
@@ -118,35 +121,21 @@ impl Server {
     }
 }
 
+impl Server {
+    fn spawn(&self, socket: TcpStream, router: Router, options: ServerOptions, watcher: Watcher) {
+        // What a connection ends with concerns nobody, see there.
+        if let Some(encryption) = &self.encryption {
+            tokio::spawn(serve_encrypted(socket, encryption.acceptor(), router, options, watcher));
+        } else if let Some(serving) = serve_plain(socket, router, &options, watcher) {
+            tokio::spawn(serving);
+        }
+    }
+}
+
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A process that follows another need not wait for the other's last connections.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
-}
-
-async fn serve_connection(socket: TcpStream, router: Router, options: ServerOptions, watcher: Watcher) {
-    if prepare(&socket).is_err() {
-        // The peer is gone already.
-        return;
-    }
-    let io = TokioIo::new(WriteDeadline::new(socket, options.write_timeout));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(options.idle_timeout)
-        .max_buf_size(BUFFER_BYTES)
-        .serve_connection(io, TowerToHyperService::new(router));
-    // An error here is a peer that went or spoke something else; hyper has answered 400 where that was possible, and a
-    // stream counts its own end.
-    let _ = watcher.watch(connection).await;
-}
-
-fn prepare(socket: &TcpStream) -> io::Result<()> {
-    socket.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_mins(1))
-        .with_interval(Duration::from_secs(15))
-        .with_retries(4);
-    SockRef::from(socket).set_tcp_keepalive(&keepalive)
 }

@@ -58,7 +58,9 @@ impl Bridge {
         let Ok(Ok(address)) = address else {
             panic!("the bridge did not start:\n{}", log.lock().expect("the log").join("\n"));
         };
-        Self { child, url: format!("http://{address}"), log }
+        let scheme =
+            if options.args.iter().any(|argument| argument == "--tls-cert") { "https" } else { "http" };
+        Self { child, url: format!("{scheme}://{address}"), log }
     }
 
     /// Its base URL, without a slash at the end.

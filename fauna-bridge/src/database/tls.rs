@@ -9,11 +9,12 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::pem::{PemError, certificates, private_key};
 
 /// The parameters that this module understands.
 pub const PARAMETERS: [&str; 4] = ["sslmode", "sslrootcert", "sslcert", "sslkey"];
@@ -63,6 +64,12 @@ struct Identity {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct TlsError(String);
+
+impl From<PemError> for TlsError {
+    fn from(error: PemError) -> Self {
+        Self(error.to_string())
+    }
+}
 
 impl Mode {
     fn parse(text: &str) -> Option<Self> {
@@ -150,8 +157,7 @@ impl Tls {
             None => builder.with_no_client_auth(),
             Some(Identity { certificate, key }) => {
                 let chain = certificates("sslcert", certificate)?;
-                let key =
-                    PrivateKeyDer::from_pem_file(key).map_err(|error| unusable("sslkey", key, &error))?;
+                let key = private_key("sslkey", key)?;
                 builder
                     .with_client_auth_cert(chain, key)
                     .map_err(|error| TlsError(format!("sslcert and sslkey cannot be used: {error}")))?
@@ -184,7 +190,7 @@ impl Roots {
         match self {
             Self::File(path) => {
                 for certificate in certificates("sslrootcert", path)? {
-                    store.add(certificate).map_err(|error| unusable("sslrootcert", path, &error))?;
+                    store.add(certificate).map_err(|error| PemError::new("sslrootcert", path, &error))?;
                 }
             }
             // Some of a system's certificates may be beyond rustls; the others count.
@@ -197,16 +203,6 @@ impl Roots {
         }
         Ok(store)
     }
-}
-
-fn certificates(parameter: &str, path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| unusable(parameter, path, &error))
-}
-
-fn unusable(parameter: &str, path: &std::path::Path, error: &dyn std::error::Error) -> TlsError {
-    TlsError(format!("{parameter}: {} cannot be used: {error}", path.display()))
 }
 
 fn home_file(name: &str) -> Option<PathBuf> {

@@ -34,6 +34,12 @@ impl Log {
         match observation {
             Observation::Listening { address } => info!(%address, "listening"),
             Observation::AcceptFailed { error } => self.connection_failure(&error.to_string()),
+            Observation::CertificateRead { error: None } => {
+                info!("new connections get the new certificate");
+            }
+            Observation::CertificateRead { error: Some(error) } => {
+                warn!(%error, "new connections get the old certificate");
+            }
             Observation::Draining => info!("draining"),
             Observation::Stopped { unfinished: false } => info!("stopped"),
             Observation::Stopped { unfinished: true } => warn!("stopped with connections still open"),

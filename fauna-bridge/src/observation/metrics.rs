@@ -202,6 +202,7 @@ impl Metrics {
             | Observation::DocumentBroken { .. }
             | Observation::SessionCaughtUp
             | Observation::BecameStale
+            | Observation::CertificateRead { .. }
             | Observation::Restored { .. }
             | Observation::CaughtUp { .. } => {}
         }

@@ -10,6 +10,7 @@ mod events;
 mod following;
 mod keys;
 mod limits;
+mod listener;
 mod outages;
 mod requests;
 mod resume;
