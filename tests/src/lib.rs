@@ -19,6 +19,7 @@ mod cluster;
 mod database;
 pub mod invariants;
 mod pooler;
+mod proxy;
 pub mod random;
 pub mod shop;
 mod wait;
@@ -28,6 +29,7 @@ pub use certificates::{Authority, Certified};
 pub use cluster::{Cluster, cluster};
 pub use database::{Database, IGNORING_CASE, Listener, database, error_of};
 pub use pooler::Pooler;
+pub use proxy::Proxy;
 pub use wait::{DEADLINE, eventually};
 
 /// Reads a variable that the test needs, or stops with a word on how to set it.

@@ -11,6 +11,7 @@ mod following;
 mod keys;
 mod limits;
 mod listener;
+mod network;
 mod outages;
 mod requests;
 mod resume;
