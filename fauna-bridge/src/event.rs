@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use fauna_core::Timestamp;
 use serde::Serialize;
 
 use crate::documents::Payload;
@@ -109,6 +110,13 @@ impl Results {
 /// Tells the client how long to wait before it reconnects.
 pub fn retry(after: Duration) -> Bytes {
     format!("retry: {}\n\n", after.as_millis()).into()
+}
+
+/// OFREP's event: tells a provider to evaluate again. It is sent under the name that a browser gives to events without one.
+pub fn refetch(position: Position, at: Timestamp) -> Bytes {
+    let seconds = at.as_micros().div_euclid(1_000_000);
+    let data = format!(r#"{{"type":"refetchEvaluation","etag":"\"{position}\"","lastModified":{seconds}}}"#);
+    format!("id: {position}\nevent: message\ndata: {data}\n\n").into()
 }
 
 /// A comment: keeps proxies from closing an idle connection and a client's watchdog quiet.

@@ -103,10 +103,25 @@ impl Fleet {
     /// # Errors
     /// Nobody has it, or nobody can know yet.
     pub fn find_key(&self, presented: &PresentedKey) -> Result<(Arc<Environment>, SdkKey), KeyRefusal> {
+        self.find(|environment| environment.find_key(presented))
+    }
+
+    /// The same for a key of which only the id is known; that the caller may use it is yet to be shown.
+    ///
+    /// # Errors
+    /// Nobody has it, or nobody can know yet.
+    pub fn find_key_by_id(&self, id: &str) -> Result<(Arc<Environment>, SdkKey), KeyRefusal> {
+        self.find(|environment| environment.key_by_id(id))
+    }
+
+    fn find(
+        &self,
+        key_in: impl Fn(&Environment) -> Option<SdkKey>,
+    ) -> Result<(Arc<Environment>, SdkKey), KeyRefusal> {
         let environments = self.environments.read();
-        let found = environments.values().find_map(|environment| {
-            environment.find_key(presented).map(|key| (Arc::clone(environment), key))
-        });
+        let found = environments
+            .values()
+            .find_map(|environment| key_in(environment).map(|key| (Arc::clone(environment), key)));
         // A restored state may be older than the key.
         let is_confirmed = self.confirmed.load(Ordering::Acquire);
         let missing = if is_confirmed { KeyRefusal::Unknown } else { KeyRefusal::NotLoaded };

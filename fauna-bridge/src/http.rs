@@ -4,7 +4,9 @@ mod authenticate;
 mod body;
 mod client_stream;
 mod context;
+mod cors;
 mod etag;
+mod ofrep;
 mod probes;
 mod problem;
 mod ruleset;
@@ -27,6 +29,7 @@ use crate::fleet::Fleet;
 use crate::stream::StreamContext;
 use crate::usage::Usage;
 
+pub use cors::Origin;
 pub use problem::{Problem, ProblemCode};
 
 /// Tells a client that PostgreSQL is out of reach and the answer is the last known.
@@ -49,6 +52,8 @@ pub struct HttpOptions {
 pub struct Bridge {
     /// How requests are treated.
     pub options: HttpOptions,
+    /// Whose web pages may ask.
+    pub origins: Arc<[Origin]>,
     /// The environments.
     pub fleet: Arc<Fleet>,
     /// What streams need; the health and the observer are the same for everything else.
@@ -66,17 +71,28 @@ pub fn refusing(code: ProblemCode) -> Router {
 
 /// All endpoints.
 pub fn router(bridge: Bridge) -> Router {
+    // What a web page may ask, if it is of an origin that was named.
+    let client = Router::new()
+        .route("/v1/client/stream", get(client_stream::get).post(client_stream::post))
+        .route("/v1/usage", post(usage::post))
+        .merge(ofrep::routes())
+        // Here, too, so that it is behind the layer, which answers a preflight before anybody says that there is no such method.
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(cors::layer(&bridge.origins));
     Router::new()
+        .merge(client)
         .route("/v1/stream", get(stream::get))
         .route("/v1/ruleset", get(ruleset::get))
-        .route("/v1/usage", post(usage::post))
-        .route("/v1/client/stream", get(client_stream::get).post(client_stream::post))
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))
         .fallback(async || Problem::new(ProblemCode::NotFound).into_response())
-        .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed).into_response())
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(bridge.clone(), timeout::limit))
         .layer(axum::middleware::from_fn_with_state(bridge.clone(), problem::observe))
         .with_state(bridge)
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::new(ProblemCode::MethodNotAllowed)
 }

@@ -24,6 +24,7 @@ mod follower;
 mod health;
 mod http;
 mod observation;
+mod ofrep;
 pub mod options;
 mod pem;
 mod position;

@@ -13,6 +13,8 @@ use fauna_core::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::redacted::Redacted;
+
 /// What a key may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -72,6 +74,7 @@ pub struct SdkKey {
     pub kind: KeyKind,
     expires_at: Option<Timestamp>,
     revoked: bool,
+    hash: Redacted<Arc<str>>,
 }
 
 /// Why a registered key is refused.
@@ -84,6 +87,11 @@ pub enum Unusable {
 }
 
 impl SdkKey {
+    /// What the database stores of it. Every bridge knows it, and no client without the key does.
+    pub fn hash(&self) -> &Redacted<Arc<str>> {
+        &self.hash
+    }
+
     /// Whether the key opens anything at `now`.
     ///
     /// # Errors
@@ -178,7 +186,8 @@ fn read_key(id: &str, document: &str) -> Result<(String, SdkKey), String> {
         .map(|text| Timestamp::parse(&text).ok_or("expiresAt is not an RFC 3339 timestamp"))
         .transpose()?;
     let revoked = document.revoked_at.is_some();
-    Ok((document.hash, SdkKey { id: id.into(), kind: document.kind, expires_at, revoked }))
+    let hash = Redacted::new(document.hash.as_str().into());
+    Ok((document.hash, SdkKey { id: id.into(), kind: document.kind, expires_at, revoked, hash }))
 }
 
 #[cfg(test)]

@@ -89,8 +89,14 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
         tokio::spawn(reload(encryption, hangup, Arc::clone(&streams.observer)));
     }
     let admission = Arc::new(Admission::new(options.limits.admission()));
-    let router =
-        router(Bridge { admission, options: options.http(), fleet, streams: Arc::new(streams), usage });
+    let router = router(Bridge {
+        admission,
+        options: options.http(),
+        origins: options.limits.cors_origins.clone().into(),
+        fleet,
+        streams: Arc::new(streams),
+        usage,
+    });
 
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let recording = tokio::spawn(recorder.run(async { drop(ended.await) }));

@@ -1,7 +1,8 @@
 //! Streams: from a position to the next, for as long as the client may listen.
 //!
 //! What all streams do is here: greeting, heartbeat, telling that the bridge is stale, ending with age, with the key, with the environment and
-//! with the process. What they send is a [`Feed`]: documents for servers ([`documents`]), results for clients ([`evaluations`]).
+//! with the process. What they send is a [`Feed`]: documents for servers ([`documents`]), results for clients ([`evaluations`]),
+//! the word that something changed for OFREP's providers ([`refetches`]).
 //!
 //! A stream keeps its position and asks the environment what comes next, so it holds no queue: while its socket is full
 //! nobody polls it, and when it is polled again it gets everything it missed as one.
@@ -9,6 +10,7 @@
 mod documents;
 mod evaluations;
 mod line;
+mod refetches;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,7 @@ use crate::sdk_key::SdkKey;
 use documents::Documents;
 use evaluations::Evaluations;
 use line::{Line, Next};
+use refetches::Refetches;
 
 /// How streams behave.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +99,16 @@ pub fn open_evaluations(
 ) -> impl Events + use<> {
     let feed = Evaluations::new(Scope::from(key.kind), subject, position);
     run(Line::new(context, environment, key), feed)
+}
+
+/// Opens a stream that tells the holder of `key` when to evaluate again. `position`: what it was told of last.
+pub fn open_refetches(
+    context: Arc<StreamContext>,
+    environment: Arc<Environment>,
+    key: &SdkKey,
+    position: Option<Position>,
+) -> impl Events + use<> {
+    run(Line::new(context, environment, key), Refetches::new(Scope::from(key.kind), position))
 }
 
 fn run<F: Feed>(line: Line, feed: F) -> impl Events {

@@ -43,6 +43,26 @@ impl Flag {
         })
     }
 
+    /// The first instant after `now` at which a window of its own opens or closes, or a ramp begins or ends, whoever is asked for. Between
+    /// the last two results change one by one: see [`Flag::is_ramping`].
+    pub fn next_edge(&self, now: Timestamp) -> Option<Timestamp> {
+        let body = self.enabled_body()?;
+        let rules = body.rules.iter().flat_map(|rule| {
+            let windows = [rule.active_from, rule.active_until].into_iter().flatten();
+            windows.chain(rule.serve.ramp_edges().into_iter().flatten())
+        });
+        let edges = rules.chain(body.default.ramp_edges().into_iter().flatten());
+        edges.filter(|edge| *edge > now).min()
+    }
+
+    /// Whether a ramp of its own is on its way.
+    pub fn is_ramping(&self, now: Timestamp) -> bool {
+        self.enabled_body().is_some_and(|body| {
+            let ramps = body.rules.iter().map(|rule| &rule.serve).chain([&body.default]);
+            ramps.filter_map(Serve::ramp_edges).any(|[from, until]| from <= now && now < until)
+        })
+    }
+
     fn enabled_body(&self) -> Option<&Body> {
         self.body().ok().filter(|body| body.enabled)
     }

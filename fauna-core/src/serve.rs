@@ -43,6 +43,14 @@ impl Serve {
         matches!(self, Self::Split(split) if split.ramp.is_some())
     }
 
+    /// When its ramp begins and when it ends.
+    pub(crate) fn ramp_edges(&self) -> Option<[Timestamp; 2]> {
+        match self {
+            Self::Split(Split { ramp: Some(ramp), .. }) => Some([ramp.from, ramp.until]),
+            _ => None,
+        }
+    }
+
     /// The first instant after `now` at which it serves the context something else.
     pub(crate) fn next_change<C: Context + ?Sized>(
         &self,

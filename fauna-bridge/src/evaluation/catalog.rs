@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fauna_core::{Audience, Evaluation, Flag, Source, Timestamp, evaluate_flag, next_change};
 use hashbrown::HashMap;
 
+use super::answer::Scope;
 use super::context::EvaluationContext;
 use super::prepared::PreparedFlag;
 use crate::position::Position;
@@ -39,6 +41,8 @@ pub struct Catalog {
 struct Place {
     /// The key as JSON.
     key: Arc<str>,
+    /// Whether a client may have seen it, now or before.
+    shown: bool,
     flag: Option<Arc<PreparedFlag>>,
 }
 
@@ -98,6 +102,24 @@ impl Catalog {
         self.flags.get(slot.index())?.flag.as_deref()
     }
 
+    /// Whether somebody who sees so much may have been told of the flag at this place.
+    pub fn may_be_known(&self, slot: Slot, scope: Scope) -> bool {
+        scope == Scope::Server || self.flags.get(slot.index()).is_some_and(|place| place.shown)
+    }
+
+    /// The next instant after `now` at which results may change for anybody without a commit: exactly for windows; while a ramp is on its
+    /// way they change at any time, and this is every `pace`.
+    pub fn next_edge(&self, now: Timestamp, pace: Duration) -> Option<Timestamp> {
+        let pace = i64::try_from(pace.as_micros()).unwrap_or(i64::MAX);
+        let flags = self.timed.iter().filter_map(|slot| self.flag_at(*slot)).map(PreparedFlag::flag);
+        let edges = flags.flat_map(|flag| {
+            let next =
+                flag.is_ramping(now).then(|| Timestamp::from_micros(now.as_micros().saturating_add(pace)));
+            next.into_iter().chain(flag.next_edge(now))
+        });
+        edges.min()
+    }
+
     /// Every flag.
     pub fn flags(&self) -> impl Iterator<Item = &PreparedFlag> {
         self.flags.iter().filter_map(|place| place.flag.as_deref())
@@ -118,12 +140,18 @@ impl Catalog {
             Some(slot) => slot,
             None => self.add_place(key),
         };
-        std::mem::replace(&mut self.flags.get_mut(slot.index())?.flag, flag.map(Arc::new))
+        let place = self.flags.get_mut(slot.index())?;
+        place.shown |= flag.as_ref().is_some_and(|flag| flag.flag().client_visible());
+        std::mem::replace(&mut place.flag, flag.map(Arc::new))
     }
 
     fn add_place(&mut self, key: &Arc<str>) -> Slot {
         let slot = Slot(u32::try_from(self.flags.len()).unwrap_or(u32::MAX));
-        self.flags.push(Place { key: serde_json::Value::from(&**key).to_string().into(), flag: None });
+        self.flags.push(Place {
+            key: serde_json::Value::from(&**key).to_string().into(),
+            shown: false,
+            flag: None,
+        });
         Arc::make_mut(&mut self.slots).insert(Arc::clone(key), slot);
         slot
     }

@@ -8,6 +8,7 @@ use std::fmt;
 
 use fauna_core::{AttributePath, Context, Scalar, Value};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use sha2::{Digest as _, Sha256};
 
 /// Who is asked for: a JSON object of attributes.
 #[derive(Debug, PartialEq)]
@@ -45,6 +46,58 @@ impl TryFrom<ContextJson> for EvaluationContext {
             _ => Err(NotAnObject),
         }
     }
+}
+
+impl EvaluationContext {
+    /// A digest of what it says: the same for the same JSON, in whatever order its members were written and with whatever white space.
+    pub fn digest(&self) -> [u8; 16] {
+        let mut hasher = Sha256::new();
+        digest_members(&self.0, &mut hasher);
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&hasher.finalize()[..16]);
+        digest
+    }
+}
+
+fn digest_members(members: &Members, hasher: &mut Sha256) {
+    hasher.update((members.len() as u64).to_le_bytes());
+    for (key, node) in members {
+        digest_text(key, hasher);
+        digest_node(node, hasher);
+    }
+}
+
+/// Every value begins with its type and has its length before it, so that no two are the same bytes.
+fn digest_node(node: &Node, hasher: &mut Sha256) {
+    match node {
+        Node::Null => hasher.update(b"0"),
+        Node::Bool(value) => hasher.update([b'b', u8::from(*value)]),
+        Node::Number(value) => {
+            hasher.update(b"n");
+            // Zero has two forms that are the same number.
+            hasher.update((value + 0.0).to_le_bytes());
+        }
+        Node::String(value) => {
+            hasher.update(b"s");
+            digest_text(value, hasher);
+        }
+        Node::Array(elements) => {
+            hasher.update(b"a");
+            hasher.update((elements.len() as u64).to_le_bytes());
+            for element in elements {
+                digest_node(element, hasher);
+            }
+        }
+        Node::Object(members) => {
+            hasher.update(b"o");
+            digest_members(members, hasher);
+        }
+    }
+}
+
+fn digest_text(text: &str, hasher: &mut Sha256) {
+    hasher.update((text.len() as u64).to_le_bytes());
+    hasher.update(text.as_bytes());
 }
 
 fn member<'m>(members: &'m Members, key: &str) -> Option<&'m Node> {
@@ -212,11 +265,39 @@ mod tests {
             for path in ["", "a", "b", "a.a", "a.b", "b.a", "aa.b", "ab", "a.b.a", "a.", ".a"] {
                 prop_assert_eq!(attribute(&context, path), attribute(&json, path), "{}", path);
             }
+            // Through another order of the members.
+            let mut backwards = json.as_object().unwrap().iter().rev()
+                .map(|(key, value)| format!("{}: {value}", serde_json::Value::from(key.as_str()))).collect::<Vec<_>>();
+            prop_assert_eq!(read(&format!("{{{}}}", backwards.join(" ,\n"))).digest(), context.digest());
+            if backwards.pop().is_some() {
+                prop_assert_ne!(read(&format!("{{{}}}", backwards.join(","))).digest(), context.digest());
+            }
         }
     }
 
     #[test]
     fn of_a_repeated_member_the_last_counts() {
         assert_eq!(read(r#"{"a":1,"b":2,"a":3,"a":null,"a":4}"#), read(r#"{"b":2,"a":4}"#));
+    }
+
+    #[test]
+    fn contexts_that_differ_have_other_digests() {
+        let contexts = [
+            r"{}",
+            r#"{"a":null}"#,
+            r#"{"a":1}"#,
+            r#"{"a":"1"}"#,
+            r#"{"a":[1]}"#,
+            r#"{"a":[[1]]}"#,
+            r#"{"a":[1,1]}"#,
+            r#"{"a":{"1":1}}"#,
+            r#"{"a":true}"#,
+            r#"{"a":"","b":""}"#,
+            r#"{"a":"b"}"#,
+            r#"{"ab":""}"#,
+        ];
+        let digests: std::collections::HashSet<_> = contexts.iter().map(|text| read(text).digest()).collect();
+        assert_eq!(digests.len(), contexts.len());
+        assert_eq!(read(r#"{"a":0}"#).digest(), read(r#"{"a":-0.0}"#).digest());
     }
 }

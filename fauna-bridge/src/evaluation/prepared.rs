@@ -9,6 +9,7 @@ use serde_json::Value;
 #[derive(Debug)]
 pub struct PreparedFlag {
     flag: Flag,
+    key: Box<[u8]>,
     /// By a variant's index.
     variants: Box<[Box<[u8]>]>,
 }
@@ -18,12 +19,18 @@ impl PreparedFlag {
     pub fn from_document(key: &str, document: &Value) -> Self {
         let flag = Flag::from_document(key, document);
         let variants = flag.variants().iter().map(members).collect();
-        Self { flag, variants }
+        let key = Value::from(key).to_string().into_bytes().into();
+        Self { flag, key, variants }
     }
 
     /// The flag.
     pub fn flag(&self) -> &Flag {
         &self.flag
+    }
+
+    /// Its key as JSON.
+    pub fn key(&self) -> &[u8] {
+        &self.key
     }
 
     /// `"value":…,"variant":…` of a variant.

@@ -14,6 +14,7 @@ use super::problem::{Problem, ProblemCode};
 use crate::clock;
 use crate::environment::Environment;
 use crate::fleet::KeyRefusal;
+use crate::ofrep::Ticket;
 use crate::sdk_key::{KeyKind, PresentedKey, SdkKey, Unusable};
 
 /// A valid server key and the environment it opens.
@@ -62,6 +63,60 @@ impl FromRequestParts<Bridge> for AnyKey {
     }
 }
 
+/// A valid key of either kind in a header, where OFREP's clients put it: `Authorization`, or else `X-API-Key`.
+pub struct OfrepKey {
+    /// The environment.
+    pub environment: Arc<Environment>,
+    /// The key.
+    pub key: SdkKey,
+}
+
+impl FromRequestParts<Bridge> for OfrepKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, bridge: &Bridge) -> Result<Self, Problem> {
+        let presented = match in_header(&parts.headers)? {
+            Some(presented) => presented,
+            None => in_api_key(&parts.headers)?.ok_or(Problem::new(ProblemCode::KeyMissing))?,
+        };
+        let (environment, key) = admit(bridge, &presented)?;
+        Ok(Self { environment, key })
+    }
+}
+
+/// A valid key whose ticket stands in the URL.
+pub struct TicketKey {
+    /// The environment.
+    pub environment: Arc<Environment>,
+    /// The key.
+    pub key: SdkKey,
+}
+
+#[derive(Deserialize)]
+struct TicketParameter {
+    ticket: String,
+}
+
+impl FromRequestParts<Bridge> for TicketKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, bridge: &Bridge) -> Result<Self, Problem> {
+        let refused = Problem::new(ProblemCode::TicketInvalid);
+        let parameter = Query::<TicketParameter>::try_from_uri(&parts.uri).map_err(|_| refused)?;
+        let ticket: Ticket = parameter.0.ticket.parse().map_err(|_| refused)?;
+        let (environment, key) =
+            bridge.fleet.find_key_by_id(&ticket.key_id()).map_err(|refusal| match refusal {
+                KeyRefusal::NotLoaded => Problem::new(ProblemCode::NotLoaded),
+                KeyRefusal::Unknown => refused,
+            })?;
+        if !ticket.is_signed_by(&key) {
+            return Err(refused);
+        }
+        check(bridge, &key)?;
+        Ok(Self { environment, key })
+    }
+}
+
 /// Finds who has the key, and whether it is valid now.
 fn admit(bridge: &Bridge, presented: &PresentedKey) -> Result<(Arc<Environment>, SdkKey), Problem> {
     let (environment, key) = bridge.fleet.find_key(presented).map_err(|refusal| {
@@ -70,6 +125,12 @@ fn admit(bridge: &Bridge, presented: &PresentedKey) -> Result<(Arc<Environment>,
             KeyRefusal::Unknown => ProblemCode::KeyUnknown,
         })
     })?;
+    check(bridge, &key)?;
+    Ok((environment, key))
+}
+
+/// Whether a key that is known may be used now.
+fn check(bridge: &Bridge, key: &SdkKey) -> Result<(), Problem> {
     key.check(SystemTime::now()).map_err(|unusable| {
         Problem::new(match unusable {
             Unusable::Revoked => ProblemCode::KeyRevoked,
@@ -78,7 +139,7 @@ fn admit(bridge: &Bridge, presented: &PresentedKey) -> Result<(Arc<Environment>,
     })?;
     bridge.admission.request(&key.id)?;
     bridge.usage.key_used(&key.id, clock::now());
-    Ok((environment, key))
+    Ok(())
 }
 
 fn in_header(headers: &HeaderMap) -> Result<Option<PresentedKey>, Problem> {
@@ -88,6 +149,12 @@ fn in_header(headers: &HeaderMap) -> Result<Option<PresentedKey>, Problem> {
         (Some(presented), None) => Ok(Some(presented)),
         _ => Err(Problem::new(ProblemCode::KeyMalformed)),
     }
+}
+
+fn in_api_key(headers: &HeaderMap) -> Result<Option<PresentedKey>, Problem> {
+    let Some(header) = headers.get("x-api-key") else { return Ok(None) };
+    let key = header.to_str().ok().and_then(|text| text.trim().parse().ok());
+    key.map(Some).ok_or(Problem::new(ProblemCode::KeyMalformed))
 }
 
 #[derive(Deserialize)]

@@ -27,6 +27,8 @@ pub enum ProblemCode {
     KeyKind,
     /// A server key in a URL.
     KeyInUrl,
+    /// No ticket that a bridge of this database has given, or that of a key that is gone.
+    TicketInvalid,
     /// `?since=` is not a position.
     SinceMalformed,
     /// Not what `POST /v1/usage` takes.
@@ -72,6 +74,7 @@ impl ProblemCode {
             Self::KeyExpired => "key_expired",
             Self::KeyKind => "key_kind",
             Self::KeyInUrl => "key_in_url",
+            Self::TicketInvalid => "ticket_invalid",
             Self::SinceMalformed => "since_malformed",
             Self::UsageMalformed => "usage_malformed",
             Self::BodyMalformed => "body_malformed",
@@ -97,7 +100,8 @@ impl ProblemCode {
             | Self::KeyMalformed
             | Self::KeyUnknown
             | Self::KeyRevoked
-            | Self::KeyExpired => StatusCode::UNAUTHORIZED,
+            | Self::KeyExpired
+            | Self::TicketInvalid => StatusCode::UNAUTHORIZED,
             Self::KeyKind | Self::KeyInUrl => StatusCode::FORBIDDEN,
             Self::SinceMalformed
             | Self::UsageMalformed
@@ -123,6 +127,7 @@ impl ProblemCode {
             Self::KeyExpired => "this SDK key has expired",
             Self::KeyKind => "this endpoint needs a server key, and this is a client key",
             Self::KeyInUrl => "a server key does not belong into a URL; send it as Authorization: Bearer",
+            Self::TicketInvalid => "this is no ticket for an event stream; a bulk evaluation gives one",
             Self::SinceMalformed => "since is written epoch:revision, as in an event's id",
             Self::UsageMalformed => {
                 "a report is {\"counts\":[{\"flag\",\"variant\",\"evaluations\",\"hour\"}]} with at most 10 000 counts"

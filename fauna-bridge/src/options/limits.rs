@@ -7,6 +7,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::milliseconds;
 use crate::admission::AdmissionOptions;
+use crate::http::Origin;
 
 /// Descriptors that are not for connections of clients: those to PostgreSQL, the log, a scrape that must get through.
 const RESERVED_DESCRIPTORS: u64 = 64;
@@ -29,6 +30,9 @@ pub struct LimitOptions {
     /// Bytes that an evaluation context may have
     #[arg(long, env = "FAUNA_MAX_CONTEXT_BYTES", default_value = "16384", value_name = "BYTES")]
     pub max_context_bytes: usize,
+    /// Origins whose web pages may use the endpoints for clients, with commas between them; * for all
+    #[arg(long, env = "FAUNA_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
+    pub cors_origins: Vec<Origin>,
     /// The longest a request may take from its head to the head of its answer
     #[arg(long, env = "FAUNA_REQUEST_TIMEOUT_MS", default_value = "10000", value_name = "MS", value_parser = milliseconds)]
     pub request_timeout_ms: Duration,

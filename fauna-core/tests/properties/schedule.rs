@@ -96,3 +96,21 @@ fn a_schedule_behind_a_prerequisite_counts_and_one_that_is_over_or_switched_off_
     assert_eq!(next(false, 1_000_000), None);
     assert_eq!(next(true, 2_000_000), None);
 }
+
+#[test]
+fn the_edges_of_windows_and_ramps_are_known_without_a_context() {
+    let instant = |micros: i64| micros_text(micros);
+    let ramp = json!({"from": instant(3), "until": instant(5), "startWeight": 0});
+    let flag = json!({"kind": "boolean", "enabled": true, "offVariant": "off", "variants": {"on": true, "off": false},
+        "rules": [{"id": "r", "match": "any", "activeFrom": instant(1), "activeUntil": instant(4), "serve": {"variant": "on"}}],
+        "default": {"split": [{"variant": "on", "weight": 100_000}], "ramp": ramp}});
+    let ruleset = Ruleset::from_documents(&json!({"a": flag}), &json!({})).unwrap();
+    let flag = ruleset.flag("a").unwrap();
+    let edges = std::iter::successors(flag.next_edge(micros(0)), |now| flag.next_edge(*now));
+    assert_eq!(edges.map(Timestamp::as_micros).collect::<Vec<_>>(), [1, 3, 4, 5]);
+    assert_eq!((0..7).filter(|now| flag.is_ramping(micros(*now))).collect::<Vec<_>>(), [3, 4]);
+}
+
+fn micros_text(micros: i64) -> String {
+    Timestamp::from_micros(micros).to_rfc3339()
+}

@@ -12,6 +12,7 @@ mod keys;
 mod limits;
 mod listener;
 mod network;
+mod ofrep;
 mod outages;
 mod requests;
 mod resume;
