@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command as Program, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::protocol::{Answer, Command, Open, Report};
+use crate::protocol::{Answer, Ask, Asked, Command, Open, Report};
 
 /// This program again, with other arguments.
 struct Process {
@@ -107,6 +107,15 @@ impl Generator {
     fn answer(&mut self) -> Result<Answer> {
         Ok(serde_json::from_str(&self.0.line()?)?)
     }
+}
+
+/// Asks in a process of its own, to the end.
+pub fn ask(ask: &Ask) -> Result<Asked> {
+    let mut process = Process::start(&["ask"])?;
+    process.send(serde_json::to_string(ask)?.as_bytes())?;
+    // It reads to the end.
+    drop(process.input.take());
+    Ok(serde_json::from_str(&process.line()?)?)
 }
 
 /// The bare loop.

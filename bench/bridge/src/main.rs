@@ -11,6 +11,8 @@ mod connection;
 mod events;
 mod floor;
 mod generator;
+mod load;
+mod ofrep;
 mod protocol;
 mod report;
 mod settings;
@@ -21,13 +23,18 @@ use anyhow::{Context as _, Result, bail};
 use fauna_tests::Cluster;
 
 use report::Aims;
-use settings::Settings;
+use settings::{Part, Settings};
+use streams::Kind;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => drive(),
         ["generate"] => generator::run(),
+        ["ask"] => {
+            let ask = serde_json::from_str(&std::io::read_to_string(std::io::stdin())?)?;
+            report::say(&serde_json::to_string(&load::run(&ask)?)?)
+        }
         ["floor", streams] => floor::run(streams.parse().context("the number of streams")?),
         _ => bail!("usage: fauna-bench-bridge; its settings are variables"),
     }
@@ -38,8 +45,18 @@ async fn drive() -> Result<()> {
     let settings = Settings::read()?;
     let cluster = Cluster::start();
     let mut aims = Aims::default();
-    for &streams in &settings.streams {
-        streams::measure(&cluster, &settings, streams, &mut aims).await?;
+    for &part in &settings.parts {
+        let kind = match part {
+            Part::Server => Kind::Server,
+            Part::Client => Kind::Client,
+            Part::Ofrep => {
+                ofrep::measure(&cluster, &settings, &mut aims).await?;
+                continue;
+            }
+        };
+        for &streams in &settings.streams {
+            streams::measure(&cluster, &settings, kind, streams, &mut aims).await?;
+        }
     }
     aims.print()
 }

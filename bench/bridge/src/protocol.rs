@@ -1,4 +1,4 @@
-//! What the driver and a generator say to each other, one JSON object a line.
+//! What the driver and the other processes say to each other, one JSON object a line.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,34 @@ pub struct Open {
     pub head: String,
     /// The body, with the same replacement.
     pub body: String,
+}
+
+/// What to ask again and again.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Ask {
+    /// On 127.0.0.1.
+    pub port: u16,
+    /// At a time.
+    pub connections: usize,
+    /// For how long, after a second that does not count.
+    pub milliseconds: u64,
+    /// Request line and headers, without the body's length and the empty line.
+    pub head: String,
+    /// The body; `{number}` is replaced by numbers in turn.
+    pub body: String,
+}
+
+/// How it went.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Asked {
+    /// Answers per second.
+    pub per_second: u64,
+    /// The median from a request to the end of its answer, in nanoseconds like the others.
+    pub p50: u64,
+    /// 99 % took at most this.
+    pub p99: u64,
+    /// The longest.
+    pub max: u64,
 }
 
 /// From the generator, on its standard output.

@@ -42,6 +42,12 @@ impl Aims {
         ]);
     }
 
+    /// A figure that must not be smaller.
+    pub fn at_least(&mut self, name: &str, limit: u64, measured: u64) {
+        let verdict = if measured >= limit { "met" } else { "NOT MET" };
+        self.0.push(vec![name.to_owned(), format!(">= {limit}"), measured.to_string(), verdict.into()]);
+    }
+
     /// Prints all.
     pub fn print(&self) -> Result<()> {
         say("Aims")?;

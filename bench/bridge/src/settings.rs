@@ -6,34 +6,64 @@ use anyhow::{Result, anyhow};
 
 /// The settings.
 pub struct Settings {
+    /// `FAUNA_BENCH_PARTS`: what is measured; server,client,ofrep.
+    pub parts: Vec<Part>,
     /// `FAUNA_BENCH_STREAMS`: how many streams, one run each; 10000,15000.
     pub streams: Vec<usize>,
     /// `FAUNA_BENCH_CHANGES`: how many changes are committed one by one; 1000.
     pub changes: usize,
     /// `FAUNA_BENCH_FLAGS`: how many flags there are; 100.
     pub flags: usize,
+    /// `FAUNA_BENCH_SECONDS`: how long each kind of request is made; 20.
+    pub seconds: u64,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Streams of documents.
+    Server,
+    /// Streams of results, each for a context of its own.
+    Client,
+    /// Remote evaluation.
+    Ofrep,
+}
+
+impl FromStr for Part {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "server" => Ok(Self::Server),
+            "client" => Ok(Self::Client),
+            "ofrep" => Ok(Self::Ofrep),
+            _ => Err(()),
+        }
+    }
 }
 
 impl Settings {
     /// Reads them.
     pub fn read() -> Result<Self> {
         Ok(Self {
+            parts: list("PARTS", "server,client")?,
             streams: list("STREAMS", "10000,15000")?,
             changes: one("CHANGES", 1000)?,
             flags: one("FLAGS", 100)?,
+            seconds: one("SECONDS", 20)?,
         })
     }
 }
 
-fn list(name: &str, default: &str) -> Result<Vec<usize>> {
+fn list<T: FromStr>(name: &str, default: &str) -> Result<Vec<T>> {
     let text = std::env::var(format!("FAUNA_BENCH_{name}")).unwrap_or_else(|_| default.to_owned());
-    text.split(',').map(|item| number(name, item)).collect()
+    text.split(',').map(|item| read(name, item)).collect()
 }
 
-fn one(name: &str, default: usize) -> Result<usize> {
-    std::env::var(format!("FAUNA_BENCH_{name}")).map_or(Ok(default), |text| number(name, &text))
+fn one<T: FromStr>(name: &str, default: T) -> Result<T> {
+    std::env::var(format!("FAUNA_BENCH_{name}")).map_or(Ok(default), |text| read(name, &text))
 }
 
-fn number<T: FromStr>(name: &str, text: &str) -> Result<T> {
-    text.trim().parse().map_err(|_| anyhow!("FAUNA_BENCH_{name} has {text:?} where a number is expected"))
+fn read<T: FromStr>(name: &str, text: &str) -> Result<T> {
+    text.trim().parse().map_err(|_| anyhow!("FAUNA_BENCH_{name} has {text:?}, which it cannot have"))
 }

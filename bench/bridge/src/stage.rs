@@ -16,6 +16,8 @@ pub struct Stage<'c> {
     client: Client,
     /// A server key.
     pub server_key: String,
+    /// A client key.
+    pub client_key: String,
     revision: i64,
 }
 
@@ -30,7 +32,7 @@ impl<'c> Stage<'c> {
                  SELECT fauna.create_attribute('country', 'string');
                  SELECT fauna.create_audience('somewhere');
                  SELECT fauna.add_condition('somewhere', 'country', 'in', '{{CA,US,DE}}');
-                 SELECT fauna.create_flag('flag-' || n) FROM generate_series(1, {flags}) AS n;
+                 SELECT fauna.create_flag('flag-' || n, client_visible => true) FROM generate_series(1, {flags}) AS n;
                  SELECT fauna.target('flag-' || n, 'somewhere', environment => '{ENVIRONMENT}')
                    FROM generate_series(1, {flags}) AS n;
                  SELECT fauna.enable('flag-' || n, '{ENVIRONMENT}') FROM generate_series(1, {flags}) AS n"
@@ -38,8 +40,10 @@ impl<'c> Stage<'c> {
             .await?;
         let server_key =
             text(&client, &format!("SELECT fauna.create_sdk_key('{ENVIRONMENT}', 'server')")).await?;
+        let client_key =
+            text(&client, &format!("SELECT fauna.create_sdk_key('{ENVIRONMENT}', 'client')")).await?;
         let revision = revision(&client).await?;
-        Ok(Self { database, client, server_key, revision })
+        Ok(Self { database, client, server_key, client_key, revision })
     }
 
     /// Where the database stands.

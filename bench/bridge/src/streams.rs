@@ -26,20 +26,68 @@ const MISSED: i64 = 3;
 /// Rounds before anything is counted.
 const WARM_UP: usize = 10;
 
-/// Everything about so many server streams.
-pub async fn measure(cluster: &Cluster, settings: &Settings, streams: usize, aims: &mut Aims) -> Result<()> {
+/// What the streams carry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Documents, the same bytes for all.
+    Server,
+    /// Results, each for a context of its own, all of which change with every commit.
+    Client,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server streams",
+            Self::Client => "client streams",
+        }
+    }
+
+    /// How many times the floor's p99 its own may be.
+    fn aim(self) -> f64 {
+        match self {
+            Self::Server => 1.3,
+            Self::Client => 2.0,
+        }
+    }
+
+    fn open(self, stage: &Stage<'_>, port: u16, streams: usize) -> Open {
+        let (request, key, body) = match self {
+            Self::Server => ("GET /v1/stream", &stage.server_key, ""),
+            Self::Client => (
+                "POST /v1/client/stream",
+                &stage.client_key,
+                r#"{"context":{"targetingKey":"user-{stream}","country":"CA"}}"#,
+            ),
+        };
+        let length = body.replace("{stream}", "000000").len();
+        let head = format!(
+            "{request} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\ncontent-length: {length}\r\n"
+        );
+        Open { port, streams, head, body: body.to_owned() }
+    }
+
+    /// A client whose result is what it was hears nothing, so of changes that cancel each other out it need not hear.
+    fn burst(self) -> i64 {
+        match self {
+            Self::Server => BURST,
+            Self::Client => 0,
+        }
+    }
+}
+
+/// Everything about so many streams.
+pub async fn measure(
+    cluster: &Cluster,
+    settings: &Settings,
+    kind: Kind,
+    streams: usize,
+    aims: &mut Aims,
+) -> Result<()> {
     let mut stage = Stage::set(cluster, settings.flags).await?;
     let bridge = stage.bridge(None).await?;
     let before = memory(bridge.pid())?;
-    let open = Open {
-        port: port(&bridge)?,
-        streams,
-        head: format!(
-            "GET /v1/stream HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {}\r\n",
-            stage.server_key
-        ),
-        body: String::new(),
-    };
+    let open = kind.open(&stage, port(&bridge)?, streams);
     let started = now();
     let mut clients = Generator::start(open.clone())?;
     clients.opened()?;
@@ -75,8 +123,9 @@ pub async fn measure(cluster: &Cluster, settings: &Settings, streams: usize, aim
     let floor_timed = floor_clients.report()?;
     drop((floor, floor_clients));
 
-    clients.expect(stage.revision() + BURST)?;
-    for _ in 0..BURST {
+    let burst_of = kind.burst();
+    clients.expect(stage.revision() + burst_of)?;
+    for _ in 0..burst_of {
         stage.commit().await?;
     }
     let committed = now();
@@ -88,7 +137,8 @@ pub async fn measure(cluster: &Cluster, settings: &Settings, streams: usize, aim
     let herd = herd(&mut stage, bridge, &mut clients).await?;
 
     say(&format!(
-        "{streams} server streams, {} flags, {} changes one by one and {BURST} at once; opened in {:.0} ms",
+        "{streams} {}, {} flags, {} changes one by one and {burst_of} at once; opened in {:.0} ms",
+        kind.name(),
         settings.flags,
         settings.changes,
         milliseconds(opening)
@@ -109,7 +159,7 @@ pub async fn measure(cluster: &Cluster, settings: &Settings, streams: usize, aim
             vec!["memory of the bridge per stream, opened".into(), format!("{growth:.1} KiB")],
             vec!["the same after all changes".into(), format!("{later:.1} KiB")],
             vec![
-                format!("{BURST} commits at once: all clients there after the last"),
+                format!("{burst_of} commits at once: all clients there after the last"),
                 format!("{:.0} ms", milliseconds(burst_took)),
             ],
             vec![
@@ -124,10 +174,12 @@ pub async fn measure(cluster: &Cluster, settings: &Settings, streams: usize, aim
         ],
     )?;
 
-    let name = |what: &str| format!("{streams} server streams: {what}");
+    let name = |what: &str| format!("{streams} {}: {what}", kind.name());
     let ratio = milliseconds(timed.p99) / milliseconds(floor_timed.p99);
-    aims.at_most(&name("p99 / p99 of the floor"), 1.3, ratio, "x");
-    aims.at_most(&name("memory of the bridge per stream"), 12.0, growth.max(later), " KiB");
+    aims.at_most(&name("p99 / p99 of the floor"), kind.aim(), ratio, "x");
+    if kind == Kind::Server {
+        aims.at_most(&name("memory of the bridge per stream"), 12.0, growth.max(later), " KiB");
+    }
     let lost = timed.gaps + burst.gaps + herd.report.gaps;
     aims.at_most(&name("events that did not follow"), 0.0, as_f64(lost), "");
     aims.at_most(&name("streams that ended or were reset"), 0.0, as_f64(timed.ended + burst.ended), "");
