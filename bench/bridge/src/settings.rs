@@ -46,7 +46,7 @@ impl Settings {
     /// Reads them.
     pub fn read() -> Result<Self> {
         Ok(Self {
-            parts: list("PARTS", "server,client")?,
+            parts: list("PARTS", "server,client,ofrep")?,
             streams: list("STREAMS", "10000,15000")?,
             changes: one("CHANGES", 1000)?,
             flags: one("FLAGS", 100)?,

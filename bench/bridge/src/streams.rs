@@ -137,7 +137,7 @@ pub async fn measure(
     let herd = herd(&mut stage, bridge, &mut clients).await?;
 
     say(&format!(
-        "{streams} {}, {} flags, {} changes one by one and {burst_of} at once; opened in {:.0} ms",
+        "{streams} {}, {} flags, {} changes one by one; opened in {:.0} ms",
         kind.name(),
         settings.flags,
         settings.changes,
@@ -153,26 +153,26 @@ pub async fn measure(
     )?;
     let growth = per_stream(opened.saturating_sub(before), streams);
     let later = per_stream(worked.saturating_sub(before), streams);
-    table(
-        &["", "measured"],
-        &[
-            vec!["memory of the bridge per stream, opened".into(), format!("{growth:.1} KiB")],
-            vec!["the same after all changes".into(), format!("{later:.1} KiB")],
-            vec![
-                format!("{burst_of} commits at once: all clients there after the last"),
-                format!("{:.0} ms", milliseconds(burst_took)),
-            ],
-            vec![
-                "herd: kill -9 and start, until the bridge is ready".into(),
-                format!("{:.0} ms", milliseconds(herd.ready)),
-            ],
-            vec![
-                "herd: until every client holds the exact state".into(),
-                format!("{:.0} ms", milliseconds(herd.recovered)),
-            ],
-            vec!["herd: attempts that were refused".into(), herd.report.refused.to_string()],
+    let mut rows = vec![
+        vec!["memory of the bridge per stream, opened".into(), format!("{growth:.1} KiB")],
+        vec!["the same after all changes".into(), format!("{later:.1} KiB")],
+        vec![
+            "herd: kill -9 and start, until the bridge is ready".into(),
+            format!("{:.0} ms", milliseconds(herd.ready)),
         ],
-    )?;
+        vec![
+            "herd: until every client holds the exact state".into(),
+            format!("{:.0} ms", milliseconds(herd.recovered)),
+        ],
+        vec!["herd: attempts that were refused".into(), herd.report.refused.to_string()],
+    ];
+    if burst_of > 0 {
+        rows.push(vec![
+            format!("{burst_of} commits at once: all clients there after the last"),
+            format!("{:.0} ms", milliseconds(burst_took)),
+        ]);
+    }
+    table(&["", "measured"], &rows)?;
 
     let name = |what: &str| format!("{streams} {}: {what}", kind.name());
     let ratio = milliseconds(timed.p99) / milliseconds(floor_timed.p99);
