@@ -14,12 +14,14 @@ mod compiler;
 mod context;
 mod dependents;
 mod prepared;
+mod tally;
 
 pub use answer::Scope;
 pub use catalog::{Catalog, Slot};
 pub use compiler::Compiler;
 pub use context::{ContextJson, EvaluationContext};
 pub use prepared::PreparedFlag;
+pub use tally::Tally;
 
 #[cfg(test)]
 mod tests;

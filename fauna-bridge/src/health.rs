@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -17,13 +18,15 @@ pub struct Condition {
 /// Shares the condition. Only *transitions* wake those who watch, so that many connections can.
 pub struct Health {
     condition: watch::Sender<Condition>,
+    /// When PostgreSQL was last read. Apart from the condition, because nobody waits for it.
+    last_read: Mutex<Option<Instant>>,
 }
 
 impl Default for Health {
     /// A process that has not reached PostgreSQL yet is stale.
     fn default() -> Self {
         let condition = Condition { stale_since: Some(Instant::now()), draining: false };
-        Self { condition: watch::Sender::new(condition) }
+        Self { condition: watch::Sender::new(condition), last_read: Mutex::default() }
     }
 }
 
@@ -62,8 +65,14 @@ impl Health {
         })
     }
 
+    /// How long ago PostgreSQL was last read; none: never.
+    pub fn read_ago(&self) -> Option<Duration> {
+        self.last_read.lock().map(|read| read.elapsed())
+    }
+
     /// PostgreSQL was read. Returns how long it could not be, if it could not.
     pub fn in_touch(&self) -> Option<Duration> {
+        *self.last_read.lock() = Some(Instant::now());
         let mut stale_for = None;
         self.condition.send_if_modified(|condition| {
             stale_for = condition.stale_since.take().map(|since| since.elapsed());

@@ -14,6 +14,7 @@ use crate::environment::BrokenDocument;
 use crate::fleet::FleetChange;
 use crate::http::ProblemCode;
 use crate::pem::PemError;
+use crate::sdk_key::KeyKind;
 use crate::snapshot::SnapshotError;
 
 pub use metrics::{Metrics, Scrape};
@@ -58,12 +59,22 @@ pub enum Observation<'a> {
     /// Connections were woken this long after the notification arrived.
     Broadcast { after: Duration },
 
-    /// A stream began.
-    StreamOpened { environment: &'a str },
+    /// A client connected, and may make requests.
+    ConnectionOpened,
+    /// Its connection ended.
+    ConnectionClosed,
+    /// The head of an answer is on its way.
+    Answered { endpoint: &'a str, status: u16, took: Duration },
+    /// The bridge evaluated flags.
+    Evaluated { environment: &'a str, evaluations: u64 },
+    /// An evaluation was an error.
+    EvaluationFailed { environment: &'a str, code: &'static str },
+    /// A stream began, for a key of this kind.
+    StreamOpened { environment: &'a str, kind: KeyKind },
     /// A stream was given its first state.
     StreamStarted { by: Start },
     /// A stream ended.
-    StreamClosed { environment: &'a str, reason: Close, lived: Duration },
+    StreamClosed { environment: &'a str, kind: KeyKind, reason: Close, lived: Duration },
     /// The log could not be asked for a resuming client, who gets a put instead.
     ResumeFailed { error: &'a DatabaseError },
     /// So many evaluations were written to the database.

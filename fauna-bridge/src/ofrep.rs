@@ -9,7 +9,7 @@ mod ticket;
 use fauna_core::{Evaluation, Timestamp};
 use serde_json::Value;
 
-use crate::evaluation::{Catalog, EvaluationContext, PreparedFlag, Scope};
+use crate::evaluation::{Catalog, EvaluationContext, PreparedFlag, Scope, Tally};
 
 pub use tag::{etag, position_of};
 pub use ticket::Ticket;
@@ -35,12 +35,14 @@ pub fn single(
     key: &str,
     context: &EvaluationContext,
     now: Timestamp,
+    tally: &mut Tally,
 ) -> Option<(Single, String)> {
     let flag = catalog.slot(key).and_then(|slot| catalog.flag_at(slot))?;
     if !scope.sees(flag.flag()) {
         return None;
     }
     let evaluation = catalog.evaluate(flag, context, now);
+    tally.count(&evaluation);
     let mut json = Vec::with_capacity(256);
     write_flag(scope, flag, &evaluation, Some(catalog), &mut json);
     let variant = evaluation.variant.map(|variant| variant.key().to_owned()).unwrap_or_default();
@@ -54,12 +56,15 @@ pub fn bulk(
     context: &EvaluationContext,
     now: Timestamp,
     ticket: &Ticket,
+    tally: &mut Tally,
 ) -> Vec<u8> {
     // Most flags are written in less; more costs another allocation.
     let mut json = Vec::with_capacity(512 + 128 * catalog.slots().count());
     json.extend_from_slice(b"{\"flags\":[");
     for flag in catalog.flags().filter(|flag| scope.sees(flag.flag())) {
-        write_flag(scope, flag, &catalog.evaluate(flag, context, now), None, &mut json);
+        let evaluation = catalog.evaluate(flag, context, now);
+        tally.count(&evaluation);
+        write_flag(scope, flag, &evaluation, None, &mut json);
         json.push(b',');
     }
     if json.last() == Some(&b',') {

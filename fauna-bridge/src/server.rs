@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::FutureExt as _;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -123,12 +124,33 @@ impl Server {
 
 impl Server {
     fn spawn(&self, socket: TcpStream, router: Router, options: ServerOptions, watcher: Watcher) {
+        let open = OpenConnection::new(&self.observer);
+        // Not an async block: it would keep room for what it waits for twice.
         // What a connection ends with concerns nobody, see there.
         if let Some(encryption) = &self.encryption {
-            tokio::spawn(serve_encrypted(socket, encryption.acceptor(), router, options, watcher));
+            tokio::spawn(
+                serve_encrypted(socket, encryption.acceptor(), router, options, watcher)
+                    .map(move |_| drop(open)),
+            );
         } else if let Some(serving) = serve_plain(socket, router, &options, watcher) {
-            tokio::spawn(serving);
+            tokio::spawn(serving.map(move |_| drop(open)));
         }
+    }
+}
+
+/// A connection that is counted.
+struct OpenConnection(Arc<Observer>);
+
+impl OpenConnection {
+    fn new(observer: &Arc<Observer>) -> Self {
+        observer.observe(&Observation::ConnectionOpened);
+        Self(Arc::clone(observer))
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.observe(&Observation::ConnectionClosed);
     }
 }
 

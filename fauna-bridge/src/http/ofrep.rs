@@ -18,7 +18,7 @@ use super::authenticate::{OfrepKey, TicketKey};
 use super::{Bridge, Problem, ProblemCode, STALE, TRUE, context, etag, sse};
 use crate::clock;
 use crate::environment::Environment;
-use crate::evaluation::Scope;
+use crate::evaluation::{Scope, Tally};
 use crate::ofrep::{self, Ticket};
 use crate::position::Position;
 use refusal::Refusal;
@@ -45,7 +45,9 @@ async fn single(
         .await
         .map_err(|refusal| Refusal::of_context(refusal, Some(&flag)))?;
     let (now, catalog) = (clock::now(), environment.catalog());
-    let answer = ofrep::single(&catalog, Scope::from(key.kind), &flag, &context, now);
+    let mut tally = Tally::default();
+    let answer = ofrep::single(&catalog, Scope::from(key.kind), &flag, &context, now, &mut tally);
+    tally.report(&bridge.streams.observer, environment.key());
     let (answer, variant) = answer.ok_or_else(|| Refusal::flag_not_found(&flag))?;
     bridge.usage.count(environment.key(), &flag, &variant, 1, now);
     let status = if answer.failed { StatusCode::BAD_REQUEST } else { StatusCode::OK };
@@ -81,7 +83,10 @@ async fn bulk(
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let ticket = Ticket::issue(&key, &context).ok_or(Problem::new(ProblemCode::Internal))?;
-        respond(&bridge, ofrep::bulk(&catalog, scope, &context, now, &ticket))
+        let mut tally = Tally::default();
+        let json = ofrep::bulk(&catalog, scope, &context, now, &ticket, &mut tally);
+        tally.report(&bridge.streams.observer, environment.key());
+        respond(&bridge, json)
     };
     let tag = HeaderValue::try_from(tag).map_err(|_| Problem::new(ProblemCode::Internal))?;
     response.headers_mut().insert(ETAG, tag);

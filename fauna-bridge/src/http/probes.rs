@@ -50,6 +50,7 @@ pub async fn metrics(State(bridge): State<Bridge>) -> Result<Response, Problem> 
     let environments = bridge.fleet.environments().into_iter();
     let now = Scrape {
         stale_for: bridge.streams.health.stale_for(),
+        read_ago: bridge.streams.health.read_ago(),
         ready: is_ready(&bridge),
         broken: environments
             .map(|environment| (Arc::clone(environment.key()), environment.broken_documents().len()))

@@ -1,6 +1,8 @@
 //! Errors as clients see them: RFC 9457 problem documents with a stable `code`. `docs/bridge.md` lists them all.
 
-use axum::extract::{Request, State};
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
@@ -208,9 +210,17 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Middleware: counts refusals in the one place that all of them pass.
+/// Middleware: counts answers and refusals in the one place that all of them pass.
 pub async fn observe(State(bridge): State<Bridge>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let path = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;
+    bridge.streams.observer.observe(&Observation::Answered {
+        // What a client asked for in vain is its own words, and there is no end of them.
+        endpoint: path.as_ref().map_or("none", MatchedPath::as_str),
+        status: response.status().as_u16(),
+        took: started.elapsed(),
+    });
     if let Some(&code) = response.extensions().get::<ProblemCode>() {
         bridge.streams.observer.observe(&Observation::Refused { code });
     }

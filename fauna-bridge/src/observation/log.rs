@@ -84,9 +84,20 @@ impl Log {
                 debug!(micros = u64::try_from(after.as_micros()).ok(), "broadcast");
             }
 
-            Observation::StreamOpened { environment } => debug!(environment, "stream opened"),
+            Observation::ConnectionOpened => debug!("connection opened"),
+            Observation::ConnectionClosed => debug!("connection closed"),
+            Observation::Answered { endpoint, status, took } => {
+                debug!(endpoint, status, micros = u64::try_from(took.as_micros()).ok(), "answered");
+            }
+            Observation::Evaluated { environment, evaluations } => {
+                debug!(environment, evaluations, "evaluated");
+            }
+            Observation::EvaluationFailed { environment, code } => {
+                debug!(environment, code, "evaluation failed");
+            }
+            Observation::StreamOpened { environment, .. } => debug!(environment, "stream opened"),
             Observation::StreamStarted { by } => debug!(by = by.name(), "stream started"),
-            Observation::StreamClosed { environment, reason, lived } => {
+            Observation::StreamClosed { environment, reason, lived, .. } => {
                 debug!(environment, reason = reason.name(), lived_ms = milliseconds(*lived), "stream closed");
             }
             Observation::ResumeFailed { error } => debug!(%error, "no patch from the log"),

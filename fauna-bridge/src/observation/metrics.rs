@@ -14,6 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::Observation;
 use crate::fleet::FleetChange;
+use crate::sdk_key::KeyKind;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EnvironmentLabel {
@@ -25,6 +26,29 @@ struct KindLabel {
     kind: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StreamLabel {
+    environment: String,
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndpointLabel {
+    endpoint: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnswerLabel {
+    endpoint: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CodeLabel {
+    environment: String,
+    code: &'static str,
+}
+
 type ByEnvironment<M> = Family<EnvironmentLabel, M>;
 type ByKind<M> = Family<KindLabel, M>;
 
@@ -32,6 +56,8 @@ type ByKind<M> = Family<KindLabel, M>;
 pub struct Scrape {
     /// How long PostgreSQL has been out of reach; none when in touch.
     pub stale_for: Option<Duration>,
+    /// When the database was last read with success; none if never.
+    pub read_ago: Option<Duration>,
     /// Whether the process takes traffic.
     pub ready: bool,
     /// Documents that do not compile, by environment.
@@ -41,7 +67,12 @@ pub struct Scrape {
 /// The metrics of one process.
 pub struct Metrics {
     registry: Registry,
-    streams: ByEnvironment<Gauge>,
+    connections: Gauge,
+    answers: Family<AnswerLabel, Counter>,
+    answer_times: Family<EndpointLabel, Histogram, fn() -> Histogram>,
+    evaluations: ByEnvironment<Counter>,
+    evaluation_errors: Family<CodeLabel, Counter>,
+    streams: Family<StreamLabel, Gauge>,
     streams_closed: ByKind<Counter>,
     streams_started: ByKind<Counter>,
     revision: ByEnvironment<Gauge>,
@@ -55,6 +86,7 @@ pub struct Metrics {
     snapshot_errors: Counter,
     database_errors: ByKind<Counter>,
     stale: Gauge<f64, AtomicU64>,
+    reading_age: Gauge<f64, AtomicU64>,
     ready: Gauge,
     accept_errors: Counter,
     refusals: ByKind<Counter>,
@@ -67,6 +99,11 @@ impl Metrics {
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("fauna"),
+            connections: Gauge::default(),
+            answers: Family::default(),
+            answer_times: Family::new_with_constructor(from_microseconds_to_seconds),
+            evaluations: Family::default(),
+            evaluation_errors: Family::default(),
             streams: Family::default(),
             streams_closed: Family::default(),
             streams_started: Family::default(),
@@ -74,14 +111,14 @@ impl Metrics {
             changes: Family::default(),
             broken: Family::default(),
             payload_errors: Family::default(),
-            // 64 µs to 4 s.
-            broadcast: Histogram::new(exponential_buckets(64e-6, 2.0, 17)),
+            broadcast: from_microseconds_to_seconds(),
             sessions: Counter::default(),
             polling: Gauge::default(),
             snapshots: Counter::default(),
             snapshot_errors: Counter::default(),
             database_errors: Family::default(),
             stale: Gauge::default(),
+            reading_age: Gauge::default(),
             ready: Gauge::default(),
             accept_errors: Counter::default(),
             refusals: Family::default(),
@@ -94,7 +131,21 @@ impl Metrics {
 
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register("streams", "Open streams by environment", self.streams.clone());
+        registry.register("connections", "Open connections of clients", self.connections.clone());
+        registry.register("requests", "Answered requests by endpoint and status", self.answers.clone());
+        registry.register_with_unit(
+            "request",
+            "From a request's head to the head of its answer, by endpoint",
+            Unit::Seconds,
+            self.answer_times.clone(),
+        );
+        registry.register("evaluations", "Flags evaluated here, by environment", self.evaluations.clone());
+        registry.register(
+            "evaluation_errors",
+            "Evaluations that were an error, by environment and code",
+            self.evaluation_errors.clone(),
+        );
+        registry.register("streams", "Open streams by environment and kind of key", self.streams.clone());
         registry.register("streams_closed", "Ended streams by reason", self.streams_closed.clone());
         registry.register(
             "streams_started",
@@ -138,6 +189,12 @@ impl Metrics {
             Unit::Seconds,
             self.stale.clone(),
         );
+        registry.register_with_unit(
+            "reading_age",
+            "Time since the database was last read with success",
+            Unit::Seconds,
+            self.reading_age.clone(),
+        );
         registry.register("ready", "Whether the process takes traffic", self.ready.clone());
         registry.register(
             "accept_errors",
@@ -176,14 +233,29 @@ impl Metrics {
             Observation::AcceptFailed { .. } => drop(self.accept_errors.inc()),
             Observation::FleetChanged(change) => self.fleet_change(change),
             Observation::Broadcast { after } => self.broadcast.observe(after.as_secs_f64()),
-            Observation::StreamOpened { environment } => {
-                self.streams.get_or_create(&label(environment)).inc();
+            Observation::ConnectionOpened => drop(self.connections.inc()),
+            Observation::ConnectionClosed => drop(self.connections.dec()),
+            Observation::Answered { endpoint, status, took } => {
+                let endpoint = (*endpoint).to_owned();
+                let time = self.answer_times.get_or_create(&EndpointLabel { endpoint: endpoint.clone() });
+                time.observe(took.as_secs_f64());
+                self.answers.get_or_create(&AnswerLabel { endpoint, status: *status }).inc();
+            }
+            Observation::Evaluated { environment, evaluations } => {
+                self.evaluations.get_or_create(&label(environment)).inc_by(*evaluations);
+            }
+            Observation::EvaluationFailed { environment, code } => {
+                let label = CodeLabel { environment: (*environment).to_owned(), code };
+                self.evaluation_errors.get_or_create(&label).inc();
+            }
+            Observation::StreamOpened { environment, kind } => {
+                self.streams.get_or_create(&stream_label(environment, *kind)).inc();
             }
             Observation::StreamStarted { by } => {
                 self.streams_started.get_or_create(&KindLabel { kind: by.name() }).inc();
             }
-            Observation::StreamClosed { environment, reason, .. } => {
-                self.streams.get_or_create(&label(environment)).dec();
+            Observation::StreamClosed { environment, kind, reason, .. } => {
+                self.streams.get_or_create(&stream_label(environment, *kind)).dec();
                 self.streams_closed.get_or_create(&KindLabel { kind: reason.name() }).inc();
             }
             Observation::UsageRecorded { evaluations } => {
@@ -232,6 +304,8 @@ impl Metrics {
     /// None in practice: writing to a `String` does not fail.
     pub fn scrape(&self, now: &Scrape) -> Result<String, std::fmt::Error> {
         self.stale.set(now.stale_for.map_or(0.0, |duration| duration.as_secs_f64()));
+        // Prometheus knows no "never"; infinity is longer ago than any alert allows.
+        self.reading_age.set(now.read_ago.map_or(f64::INFINITY, |ago| ago.as_secs_f64()));
         self.ready.set(i64::from(now.ready));
         self.broken.clear();
         for (environment, count) in &now.broken {
@@ -247,6 +321,19 @@ impl Default for Metrics {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// 64 µs to 4 s.
+fn from_microseconds_to_seconds() -> Histogram {
+    Histogram::new(exponential_buckets(64e-6, 2.0, 17))
+}
+
+fn stream_label(environment: &str, kind: KeyKind) -> StreamLabel {
+    let kind = match kind {
+        KeyKind::Server => "server",
+        KeyKind::Client => "client",
+    };
+    StreamLabel { environment: environment.to_owned(), kind }
 }
 
 fn label(environment: &(impl AsRef<str> + ?Sized)) -> EnvironmentLabel {

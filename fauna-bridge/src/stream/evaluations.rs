@@ -16,8 +16,9 @@ use super::Feed;
 use super::line::Line;
 use crate::clock;
 use crate::environment::Step;
-use crate::evaluation::{Catalog, EvaluationContext, Scope, Slot};
+use crate::evaluation::{Catalog, EvaluationContext, Scope, Slot, Tally};
 use crate::event::Results;
+
 use crate::observation::{Close, Start};
 use crate::position::Position;
 
@@ -55,11 +56,11 @@ impl Evaluations {
         Self { scope, context, position, told: Vec::new(), evaluated, wakes: None }
     }
 
-    fn whole(&mut self, catalog: &Catalog, now: Timestamp) -> Bytes {
+    fn whole(&mut self, catalog: &Catalog, now: Timestamp, tally: &mut Tally) -> Bytes {
         self.told.clear();
         self.wakes = None;
         let mut put = Results::put(catalog);
-        self.answer(catalog, catalog.slots(), now, &mut put);
+        self.answer(catalog, catalog.slots(), now, &mut put, tally);
         self.told.shrink_to_fit();
         put.finish()
     }
@@ -69,9 +70,10 @@ impl Evaluations {
         catalog: &Catalog,
         slots: impl IntoIterator<Item = Slot>,
         now: Timestamp,
+        tally: &mut Tally,
     ) -> Option<Bytes> {
         let mut patch = Results::patch(catalog);
-        self.answer(catalog, slots, now, &mut patch);
+        self.answer(catalog, slots, now, &mut patch, tally);
         (!patch.is_empty()).then(|| patch.finish())
     }
 
@@ -82,13 +84,16 @@ impl Evaluations {
         slots: impl IntoIterator<Item = Slot>,
         now: Timestamp,
         results: &mut Results,
+        tally: &mut Tally,
     ) {
         let mut answer = Vec::new();
         for slot in slots {
             let flag = catalog.flag_at(slot).filter(|flag| self.scope.sees(flag.flag()));
             answer.clear();
             if let Some(flag) = flag {
-                self.scope.write(&catalog.evaluate(flag, &self.context, now), flag, &mut answer);
+                let evaluation = catalog.evaluate(flag, &self.context, now);
+                tally.count(&evaluation);
+                self.scope.write(&evaluation, flag, &mut answer);
                 let next = catalog.next_change(slot, &self.context, now);
                 self.wakes = self.wakes.into_iter().chain(next).min();
             }
@@ -128,8 +133,9 @@ impl Evaluations {
         }
         let now = clock::now();
         self.position = Some(catalog.position);
+        let mut tally = Tally::default();
         let sent = if elsewhere || line.is_first() {
-            Some(self.whole(&catalog, now))
+            Some(self.whole(&catalog, now, &mut tally))
         } else {
             let timed: &[Slot] = if self.is_due(now) { catalog.timed() } else { &[] };
             if !timed.is_empty() {
@@ -137,11 +143,16 @@ impl Evaluations {
                 self.wakes = None;
             }
             match step {
-                Step::Send(reached) => self.difference(&catalog, reached.iter().chain(timed).copied(), now),
-                Step::Behind => self.difference(&catalog, catalog.slots(), now),
-                Step::Current | Step::Elsewhere => self.difference(&catalog, timed.iter().copied(), now),
+                Step::Send(reached) => {
+                    self.difference(&catalog, reached.iter().chain(timed).copied(), now, &mut tally)
+                }
+                Step::Behind => self.difference(&catalog, catalog.slots(), now, &mut tally),
+                Step::Current | Step::Elsewhere => {
+                    self.difference(&catalog, timed.iter().copied(), now, &mut tally)
+                }
             }
         };
+        tally.report(&line.context.observer, line.environment.key());
         self.evaluated = now;
         line.started(Start::Put);
         sent

@@ -15,7 +15,7 @@ use crate::event;
 use crate::health::Condition;
 use crate::observation::{Close, Observation, Start};
 use crate::position::Position;
-use crate::sdk_key::SdkKey;
+use crate::sdk_key::{KeyKind, SdkKey};
 
 /// Where a stream is in its life.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,7 @@ pub struct Line {
     /// The environment of its key.
     pub environment: Arc<Environment>,
     key_id: Arc<str>,
+    key_kind: KeyKind,
     phase: Phase,
     changed: watch::Receiver<u64>,
     condition: watch::Receiver<Condition>,
@@ -67,12 +68,15 @@ impl Line {
         let opened = Instant::now();
         let options = context.options;
         let age = options.max_age.mul_f64(0.8 + fastrand::f64() / 5.0);
-        context.observer.observe(&Observation::StreamOpened { environment: environment.key() });
+        context
+            .observer
+            .observe(&Observation::StreamOpened { environment: environment.key(), kind: key.kind });
         Self {
             // Subscribed before the state is read, so that no change falls between.
             changed: environment.subscribe(),
             condition: context.health.subscribe(),
             key_id: Arc::clone(&key.id),
+            key_kind: key.kind,
             phase: Phase::New,
             told_stale: false,
             opened,
@@ -216,6 +220,7 @@ impl Drop for Line {
     fn drop(&mut self) {
         self.context.observer.observe(&Observation::StreamClosed {
             environment: self.environment.key(),
+            kind: self.key_kind,
             reason: self.reason,
             lived: self.opened.elapsed(),
         });

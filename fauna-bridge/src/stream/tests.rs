@@ -162,10 +162,10 @@ async fn a_reader_that_fell_behind_memory_is_dropped_and_counted_as_slow() {
     assert!(client.next().await.unwrap().starts_with("retry: "));
     assert_eq!(client.next().await, None);
     drop(client);
-    let scrape = crate::observation::Scrape { stale_for: None, ready: true, broken: vec![] };
+    let scrape = crate::observation::Scrape { stale_for: None, read_ago: None, ready: true, broken: vec![] };
     let text = stage.context.observer.metrics().scrape(&scrape).unwrap();
     assert!(text.contains("fauna_streams_closed_total{kind=\"slow\"} 1"), "{text}");
-    assert!(text.contains("fauna_streams{environment=\"test\"} 0"), "{text}");
+    assert!(text.contains("fauna_streams{environment=\"test\",kind=\"server\"} 0"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ mod following;
 mod keys;
 mod limits;
 mod listener;
+mod metrics;
 mod network;
 mod ofrep;
 mod outages;

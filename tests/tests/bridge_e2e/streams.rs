@@ -221,7 +221,7 @@ async fn a_reader_that_does_not_read_is_dropped_and_the_others_are_not() {
     lazy.write_all(request.as_bytes()).await.unwrap();
     events.change().await;
     eventually("both streams are there and the lazy one is gone", || async {
-        let open = metric(&bridge, "fauna_streams{environment=\"production\"}").await;
+        let open = metric(&bridge, "fauna_streams{environment=\"production\",kind=\"server\"}").await;
         let closed = metric(&bridge, "fauna_streams_closed_total{kind=\"client\"}").await;
         (open == Some(1.0) && closed == Some(1.0)).then_some(())
     })
