@@ -6,7 +6,9 @@ mod client_stream;
 mod context;
 mod cors;
 mod etag;
+mod manifest;
 mod ofrep;
+mod openapi;
 mod probes;
 mod problem;
 mod ruleset;
@@ -83,6 +85,8 @@ pub fn router(bridge: Bridge) -> Router {
         .merge(client)
         .route("/v1/stream", get(stream::get))
         .route("/v1/ruleset", get(ruleset::get))
+        .route("/openfeature/v0/manifest", get(manifest::get))
+        .route("/openapi.json", get(openapi::get))
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))

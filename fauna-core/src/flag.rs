@@ -133,7 +133,7 @@ impl Flag {
     }
 
     /// The off variant, as far as a broken document lets it be known.
-    pub(crate) fn off_variant(&self) -> Option<&Variant> {
+    pub fn off_variant(&self) -> Option<&Variant> {
         self.off.map(|off| &self.variants[off])
     }
 }
