@@ -1,6 +1,6 @@
 //! Who gets in, and who is thrown out.
 
-use fauna_tests::eventually;
+use fauna_tests::{Bridge, BridgeOptions, eventually, wall_clock_off_by};
 use serde_json::Value;
 
 use crate::events::{Block, open, request};
@@ -85,6 +85,48 @@ async fn a_key_whose_time_passes_loses_its_streams_without_any_change() {
         refusal(&bridge, "/v1/ruleset", Some(&format!("Bearer {key}"))).await,
         (401, "key_expired".into())
     );
+}
+
+/// A key expires by the clock of the bridge's machine, which may be wrong, and may be set while streams are open.
+#[tokio::test]
+async fn a_clock_that_is_set_forward_ends_what_has_expired_by_it_and_set_back_lets_it_in_again() {
+    let shop = shop().await;
+    let key = shop
+        .text("SELECT fauna.create_sdk_key('production', expires_at => now() + interval '30 minutes')")
+        .await;
+    let folder = tempfile::tempdir().unwrap();
+    let offset = folder.path().join("offset");
+    // Renamed into place, so that nobody reads half of it.
+    let set = |text: &str| {
+        let next = folder.path().join("next");
+        std::fs::write(&next, text).unwrap();
+        std::fs::rename(&next, &offset).unwrap();
+    };
+    set("+0");
+    let mut variables = wall_clock_off_by("+0");
+    variables.retain(|(name, _)| *name != "FAKETIME");
+    variables.push(("FAKETIME_TIMESTAMP_FILE", offset.to_str().unwrap().to_owned()));
+    variables.push(("FAKETIME_NO_CACHE", "1".to_owned()));
+    let args = ["--heartbeat-ms", "200"].map(str::to_owned).to_vec();
+    let options = BridgeOptions { args, variables, ..BridgeOptions::default() };
+    let bridge = Bridge::start(&shop.database.conninfo(), options).await;
+    readiness(&bridge, true).await;
+    let bearer = format!("Bearer {key}");
+    let mut expiring = open(&bridge, &key, None).await;
+    let mut kept = open(&bridge, &shop.key, None).await;
+    expiring.change().await;
+    kept.change().await;
+
+    set("+3600");
+    expiring.rest().await;
+    assert_eq!(refusal(&bridge, "/v1/ruleset", Some(&bearer)).await, (401, "key_expired".into()));
+    set("-3600");
+    let mut again = open(&bridge, &key, None).await;
+    again.change().await;
+    // Whoever had nothing to do with it noticed nothing.
+    shop.run("SELECT fauna.enable('checkout', 'production')").await;
+    assert_eq!(kept.change().await.name, "patch");
+    assert_eq!(again.change().await.name, "patch");
 }
 
 #[tokio::test]

@@ -57,6 +57,14 @@ async fn what_is_not_served_is_refused_in_words() {
     assert_eq!(code(Method::GET, "/v1/ruleset/..%2f..%2fetc").await, (404, "not_found".into()));
     assert_eq!(code(Method::POST, "/v1/ruleset").await, (405, "method_not_allowed".into()));
     assert_eq!(code(Method::DELETE, "/v1/stream").await, (405, "method_not_allowed".into()));
+    for (method, path) in [
+        (Method::GET, "/v1/usage"),
+        (Method::PUT, "/v1/client/stream"),
+        (Method::POST, "/metrics"),
+        (Method::from_bytes(b"NONSENSE").unwrap(), "/readyz"),
+    ] {
+        assert_eq!(code(method, path).await, (405, "method_not_allowed".into()), "{path}");
+    }
     for since in ["", "1", "x:y", "00000000-0000-0000-0000-000000000000:-1", "%00", "%ff%fe", "a&since=b"] {
         assert_eq!(
             code(Method::GET, &format!("/v1/stream?since={since}")).await,
@@ -81,6 +89,14 @@ async fn bytes_that_are_no_request_get_a_4xx_or_the_door_and_harm_nobody() {
         b"GET / HTTP/9.9\r\n\r\n",
         b"GET /v1/stream HTTP/1.1\r\nauthorization: Bearer \xff\xff\r\n\r\n",
         b"POST /v1/ruleset HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
+        b"GET /v1/\x00 HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET /v1/\xff\xfe HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET /readyz HTTP/1.1\r\nhost: x\r\nx: \x00\r\n\r\n",
+        b"GET /readyz HTTP/1.1\nhost: x\n: no name\n\n",
+        b"GET\x20\x20/readyz HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"POST /v1/usage HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /v1/usage HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n0\r\n\r\n",
+        b"POST /v1/usage HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcde",
         long.as_bytes(),
         many.as_bytes(),
     ] {
