@@ -8,6 +8,7 @@ mod heads;
 mod inspection;
 mod listener;
 mod notification;
+mod place;
 mod query;
 mod resume;
 mod server;
@@ -38,6 +39,7 @@ pub use inspection::{
 };
 pub use listener::{Listener, News};
 pub use notification::Announcement;
+pub use place::Place;
 pub use resume::Resumer;
 pub use session::{Obstacle, Reader, Session, Way};
 

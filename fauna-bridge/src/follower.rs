@@ -5,20 +5,23 @@
 //! heads at short intervals and read when one of them moved. After any trouble a new session begins the same way, because everything
 //! may have been missed meanwhile.
 
+mod readings;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
-use crate::database::{Database, DatabaseError, Listener, News, Obstacle, Reader, Session, Way};
+use crate::database::{Database, DatabaseError, Listener, News, Obstacle, Place, Reader, Session, Way};
 use crate::environment::BrokenDocument;
 use crate::fleet::{Fleet, FleetChange};
 use crate::health::Health;
 use crate::observation::{Observation, Observer};
 use crate::snapshot::Snapshots;
+
+pub use readings::Readings;
 
 /// A session that lived this long was healthy: the next loss starts over with an immediate attempt.
 const HEALTHY_AFTER: Duration = Duration::from_secs(10);
@@ -38,42 +41,6 @@ pub struct FollowerOptions {
     pub reconnect_base: Duration,
     /// The longest wait between attempts.
     pub reconnect_max: Duration,
-}
-
-/// Lets others ask for a reading and wait for it.
-#[derive(Default)]
-pub struct Readings {
-    wanted: Notify,
-    // The number of readings begun, and the number of the last that succeeded.
-    begun: watch::Sender<u64>,
-    done: watch::Sender<u64>,
-}
-
-impl Readings {
-    /// Asks for a reading that begins from now on, and returns once it succeeded. Cancel it freely.
-    pub async fn fresh(&self) {
-        let begun = *self.begun.borrow();
-        let mut done = self.done.subscribe();
-        self.wanted.notify_one();
-        // The sender lives as long as `self`, so this cannot fail.
-        let _ = done.wait_for(|done| *done > begun).await;
-    }
-
-    /// Waits until somebody has asked.
-    pub async fn asked(&self) {
-        self.wanted.notified().await;
-    }
-
-    /// The reading with this number succeeded.
-    pub fn finish(&self, number: u64) {
-        self.done.send_replace(number);
-    }
-
-    /// A reading begins; returns its number.
-    pub fn begin(&self) -> u64 {
-        self.begun.send_modify(|begun| *begun += 1);
-        *self.begun.borrow()
-    }
 }
 
 /// The task that follows the database.
@@ -100,6 +67,8 @@ struct Progress {
     distrusted: HashSet<Arc<str>>,
     broken: HashMap<Arc<str>, BTreeSet<BrokenDocument>>,
     last_success: Instant,
+    // How far the server was that was read last.
+    seen: Option<Place>,
     // Why the last session that read something polled, if it did: said when it changes.
     obstacle: Option<Obstacle>,
     // A session turned out not to listen although it looked as if it would, so the next one does not try.
@@ -112,6 +81,7 @@ impl Progress {
             distrusted: HashSet::new(),
             broken: HashMap::new(),
             last_success: Instant::now(),
+            seen: None,
             obstacle: None,
             was_fooled: false,
         }
@@ -174,6 +144,7 @@ impl Follower {
     }
 
     async fn follow(&self, session: &Session, progress: &mut Progress) -> Result<(), DatabaseError> {
+        self.readings.are_of_standby(session.reader.was_standby());
         self.catch_up(&session.reader, progress, None).await?;
         self.observer.observe(&Observation::SessionCaughtUp);
         let obstacle = match session.way {
@@ -280,6 +251,15 @@ impl Follower {
         noticed: Option<Instant>,
     ) -> Result<(), DatabaseError> {
         let number = self.readings.begin();
+        // Asked before, so that what is then read is at least as far.
+        let replayed = if reader.was_standby() { Some(reader.place().await?) } else { None };
+        if let (Some(replayed), Some(seen)) = (&replayed, &progress.seen)
+            && replayed.lags_behind(seen)
+        {
+            // What is held is newer. Nobody is told that this was a reading.
+            self.took(&[], progress, None);
+            return Ok(());
+        }
         let environments = self.fleet.environments().into_iter();
         let known: Vec<_> = environments
             .filter(|environment| !progress.distrusted.contains(environment.key()))
@@ -290,6 +270,11 @@ impl Follower {
         let changes = self.fleet.apply(readings);
         self.readings.finish(number);
         self.took(&changes, progress, noticed);
+        progress.seen = match replayed.filter(|replayed| replayed.is_standby) {
+            Some(replayed) => Some(replayed),
+            // Asked afterwards: whoever is there has everything that was read.
+            None => Some(reader.place().await?),
+        };
         Ok(())
     }
 

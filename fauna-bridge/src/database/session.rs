@@ -16,6 +16,7 @@ use tokio_postgres::Client;
 use super::catch_up::CatchUp;
 use super::heads::Heads;
 use super::listener::{Inbox, Listener};
+use super::place::Place;
 use super::query::Query;
 use super::server::{Answerer, Pair, compare};
 use super::{Connected, Database, DatabaseError, PgConnection, words};
@@ -53,6 +54,8 @@ pub struct Reader {
     client: Client,
     catch_up: CatchUp,
     heads: Query,
+    // At the beginning. It may have been promoted since.
+    was_standby: bool,
 }
 
 /// The network side of a [`Session`].
@@ -80,9 +83,10 @@ impl Session {
         let asking =
             database.within("asking the server what it is", async { Ok(Answerer::of(&client).await?) });
         let first = connections.during(asking).await?;
+        let was_standby = first.is_standby;
         let obstacle = obstacle.or(first.is_standby.then_some(Obstacle::Standby));
         if let Some(obstacle) = obstacle {
-            return Ok((Self::poll(database, client, obstacle), connections));
+            return Ok((Self::poll(database, client, obstacle, was_standby), connections));
         }
         let (listener, listening) = database.connect_to(server, None).await?;
         connections.listener = Some(listening);
@@ -91,7 +95,7 @@ impl Session {
             Pair::Apart => Err(DatabaseError::DifferentServers),
             Pair::Pooled => {
                 connections.listener = None;
-                Ok((Self::poll(database, client, Obstacle::Pooler), connections))
+                Ok((Self::poll(database, client, Obstacle::Pooler, was_standby), connections))
             }
         }
     }
@@ -111,14 +115,25 @@ impl Session {
             Ok((listener, catch_up))
         });
         let (listener, catch_up) = connections.during(prepare).await?;
-        let reader = Reader { database: database.clone(), client: reader, catch_up, heads: Heads::QUERY };
+        let reader = Reader {
+            database: database.clone(),
+            client: reader,
+            catch_up,
+            heads: Heads::QUERY,
+            was_standby: false,
+        };
         Ok((Self { reader, way: Way::Listening(Box::new(listener)) }, connections))
     }
 
     /// Changes no setting and prepares nothing: the next client of the pooler would inherit it.
-    fn poll(database: &Database, client: Client, obstacle: Obstacle) -> Self {
-        let reader =
-            Reader { database: database.clone(), client, catch_up: CatchUp::UNNAMED, heads: Heads::QUERY };
+    fn poll(database: &Database, client: Client, obstacle: Obstacle, was_standby: bool) -> Self {
+        let reader = Reader {
+            database: database.clone(),
+            client,
+            catch_up: CatchUp::UNNAMED,
+            heads: Heads::QUERY,
+            was_standby,
+        };
         Self { reader, way: Way::Polling(obstacle) }
     }
 
@@ -162,6 +177,20 @@ impl Reader {
     ) -> Result<Vec<EnvironmentReading>, DatabaseError> {
         let read = async { Ok(self.catch_up.read(&self.client, known).await?) };
         self.database.within("catching up", read).await?.ok_or(DatabaseError::NotWhole)
+    }
+
+    /// Whether the server was a standby when the session began.
+    pub fn was_standby(&self) -> bool {
+        self.was_standby
+    }
+
+    /// How far the server is.
+    ///
+    /// # Errors
+    /// The query failed or took too long.
+    pub async fn place(&self) -> Result<Place, DatabaseError> {
+        let ask = async { Ok(Place::of(&self.client).await?) };
+        self.database.within("asking how far the server is", ask).await
     }
 
     /// Where the log stands.

@@ -135,8 +135,12 @@ impl Line {
         if !self.is_first() && position.epoch != self.environment.position().epoch {
             return true;
         }
+        // In the same epoch the client is ahead, and where that may be a standby's lag, the standby will get there.
+        if stale || (position.epoch == self.environment.position().epoch && self.context.readings.may_lag()) {
+            return false;
+        }
         // Boxed: rare, and every connection would carry its size.
-        !stale && Box::pin(self.is_confirmed_by_fresh_reading(position)).await
+        Box::pin(self.is_confirmed_by_fresh_reading(position)).await
     }
 
     /// Waits for a reading of the database that began from now on; true if `position` is elsewhere even then. False if

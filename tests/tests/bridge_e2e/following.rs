@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fauna_tests::{Bridge, Cluster, Database, Pooler, cluster, eventually};
 
-use crate::events::{Change, Events, open};
+use crate::events::{Block, Change, Events, open, request};
 use crate::shop::{Replica, Shop, bridge, metric, readiness, shop};
 
 const POLL: &[&str] = &["--poll-interval-ms", "100"];
@@ -203,6 +203,15 @@ async fn a_bridge_that_takes_any_server_goes_on_at_the_standby_and_follows_its_p
     fail_over("").await;
 }
 
+/// A standby that receives and does not replay.
+async fn pause(standby: &Shop<'_>) {
+    standby.text("SELECT pg_wal_replay_pause()::text").await;
+    eventually("replay is paused", || async {
+        (standby.text("SELECT pg_get_wal_replay_pause_state()").await == "paused").then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_standby_that_lags_does_not_take_clients_back() {
     let (primary_cluster, standby_cluster);
@@ -211,7 +220,7 @@ async fn a_standby_that_lags_does_not_take_clients_back() {
     standby_cluster = primary_cluster.standby();
     let standby = elsewhere(&primary, &standby_cluster);
     replicated(&primary, &standby).await;
-    standby.text("SELECT pg_wal_replay_pause()::text").await;
+    pause(&standby).await;
     let both = format!(
         "host=127.0.0.1,127.0.0.1 port={},{} user=postgres dbname={}",
         primary_cluster.port(),
@@ -221,8 +230,18 @@ async fn a_standby_that_lags_does_not_take_clients_back() {
     let bridge = bridge(&both, POLL).await;
     readiness(&bridge, true).await;
     let (mut replica, mut events) = follow(&bridge, &primary).await;
+    // What the standby does not know: a revision, an epoch, an environment.
     primary.run("SELECT fauna.enable('checkout', 'production')").await;
     agree(&mut replica, &mut events, &primary).await;
+    primary.run("SELECT fauna.new_epoch(); SELECT fauna.create_environment('later')").await;
+    agree(&mut replica, &mut events, &primary).await;
+    let later = primary.create_key("later', 'server").await;
+    eventually("the key works", || async {
+        (request(&bridge, &later, None).await.status() == 200).then_some(())
+    })
+    .await;
+    let mut later_events = open(&bridge, &later, None).await;
+    let in_later = later_events.change().await;
     let (ahead, ruleset) = (replica.id.clone(), primary.ruleset().await);
     let sent = primary.text("SELECT pg_current_wal_flush_lsn()::text").await;
     eventually("the standby has received what it does not replay", || async {
@@ -239,10 +258,43 @@ async fn a_standby_that_lags_does_not_take_clients_back() {
     assert_ne!(standby.position().await, ahead);
     let again = open(&bridge, &primary.key, None).await.change().await;
     assert_eq!((&again.id, &again.data), (&ahead, &ruleset));
+    assert_eq!(open(&bridge, &later, None).await.change().await, in_later);
     standby.text("SELECT pg_wal_replay_resume()::text").await;
     eventually("the standby is there, too", || async { (standby.position().await == ahead).then_some(()) })
         .await;
     standby_cluster.promote();
     standby.run("SELECT fauna.disable('checkout', 'production')").await;
     agree(&mut replica, &mut events, &standby).await;
+    standby.run("SELECT fauna.delete_environment('later')").await;
+    later_events.rest().await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_ahead_of_a_standby_keeps_its_state_until_the_standby_is_there() {
+    let (primary_cluster, standby_cluster);
+    primary_cluster = Cluster::start();
+    let primary = Shop::in_cluster(&primary_cluster).await;
+    standby_cluster = primary_cluster.standby();
+    let standby = elsewhere(&primary, &standby_cluster);
+    replicated(&primary, &standby).await;
+    pause(&standby).await;
+    primary.run("SELECT fauna.enable('checkout', 'production')").await;
+    let ahead = primary.position().await;
+    // A bridge that knows the standby only, and a client that has been told by another.
+    let bridge =
+        bridge(&standby.database.conninfo(), &["--poll-interval-ms", "100", "--heartbeat-ms", "500"]).await;
+    readiness(&bridge, true).await;
+    let mut events = open(&bridge, &primary.key, Some(&ahead)).await;
+    let mut beats = 0;
+    while beats < 2 {
+        match events.block().await.expect("the stream goes on") {
+            Block::Comment(_) => beats += 1,
+            block => assert!(matches!(block, Block::Retry(_)), "{block:?}"),
+        }
+    }
+    standby.text("SELECT pg_wal_replay_resume()::text").await;
+    primary.run("SELECT fauna.disable('checkout', 'production')").await;
+    let patch = events.change().await;
+    assert_eq!((patch.name.as_str(), &patch.id), ("patch", &primary.position().await));
+    assert_eq!(patch.data["from"].to_string(), ahead.split(':').nth(1).unwrap());
 }
