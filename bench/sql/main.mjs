@@ -1,7 +1,7 @@
 // What evaluation costs in SQL, beside what would be written in its place. `make bench-sql` runs this in a cluster of its
 // own; docs/benchmarks.md says how it measures, and what came out.
 //
-// FAUNA_BENCH_USERS (1000000), FAUNA_BENCH_ROUNDS (7), FAUNA_BENCH_CONNECTIONS (50), FAUNA_BENCH_CHANGES (50) and
+// FAUNA_BENCH_USERS (1000000), FAUNA_BENCH_ROUNDS (15), FAUNA_BENCH_CONNECTIONS (50), FAUNA_BENCH_CHANGES (50) and
 // FAUNA_BENCH_CORE_ROUNDS (301) make a run shorter or longer.
 import { printAims } from './aims.mjs';
 import { measureCore, printCore } from './core.mjs';
@@ -13,7 +13,7 @@ import { measureScans, printScans } from './scans.mjs';
 
 const setting = (name, standard) => Number(process.env[`FAUNA_BENCH_${name}`] ?? standard);
 const users = setting('USERS', 1_000_000);
-const rounds = setting('ROUNDS', 7);
+const rounds = setting('ROUNDS', 15);
 const connections = setting('CONNECTIONS', 50);
 const changes = setting('CHANGES', 50);
 const coreRounds = setting('CORE_ROUNDS', 301);

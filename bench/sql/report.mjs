@@ -19,4 +19,5 @@ export function table(head, rows) {
 }
 
 export const whole = (number) => (number === undefined ? '-' : number.toFixed(0));
-export const ratio = (a, b) => (a === undefined || b === undefined ? '-' : `${(a / b).toFixed(2)}x`);
+export const times = (quotient) => (quotient === undefined ? '-' : `${quotient.toFixed(2)}x`);
+export const ratio = (a, b) => times(a / b);

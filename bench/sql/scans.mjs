@@ -1,7 +1,7 @@
 // Every audience against every user: nanoseconds per row of `SELECT count(*) … WHERE …`, the scan itself included.
-import { alternate } from './session.mjs';
+import { inTurn, median, medianRatio } from './session.mjs';
 import { shapes } from './shapes.mjs';
-import { ratio, say, table, whole } from './report.mjs';
+import { say, table, times, whole } from './report.mjs';
 
 // The PL/pgSQL function is so slow that a part of the users has to do; what they cost does not depend on their number.
 const sampleOf = (users) => Math.max(1000, Math.floor(users / 50));
@@ -23,11 +23,14 @@ export async function measureScans(db, users, rounds) {
     spent.elapsedUs += elapsedUs;
     return us;
   };
-  const times = await alternate(
+  const samples = await inTurn(
     all.map((line) => () => time(line)),
     rounds,
   );
-  for (const [index, line] of all.entries()) line.ns = (times[index] * 1000) / line.rows;
+  for (const [index, line] of all.entries()) {
+    line.samples = samples[index].map((us) => (us * 1000) / line.rows);
+    line.ns = median(line.samples);
+  }
 
   return {
     sample,
@@ -36,6 +39,9 @@ export async function measureScans(db, users, rounds) {
     shapes: plans.map(({ shape, lines }) => ({ ...shape, lines })),
   };
 }
+
+// How many times another line's time a line takes; what is compared runs side by side, see linesOf.
+export const ratioOf = (line, other) => line && other && medianRatio(line.samples, other.samples);
 
 const lineOf = (from, where, rows) => ({ rows, sql: `SELECT count(*) FROM ${from}${where && ` WHERE ${where}`}` });
 
@@ -50,17 +56,17 @@ async function linesOf(db, { key, percent, overJsonb, overColumns, exact }, user
     jsonbEmpty: lineOf('bench.contexts', `bench.empty('${key}', context)`, users),
     inhouse: lineOf(part, `inhouse.${empty}('${key}', context)`, sample),
     inhouseByHand: lineOf(part, overJsonb, sample),
-    rowByHand: lineOf('bench.users', overColumns, users),
     row: lineOf('bench.users u', `fauna.${row}('${key}', u)`, users),
-    rowEmpty: lineOf('bench.users u', `bench.empty_row('${key}', u)`, users),
+    rowByHand: lineOf('bench.users', overColumns, users),
   };
-  if (percent) return { ...lines, exact: lineOf('bench.users', exact, users) };
+  const rowEmpty = lineOf('bench.users u', `bench.empty_row('${key}', u)`, users);
+  if (percent) return { ...lines, exact: lineOf('bench.users', exact, users), rowEmpty };
   const predicate = await db.value(`SELECT fauna.audience_sql(audience => '${key}', relation => 'bench.users')`);
   const counted = {
     rows: users,
     sql: `SELECT fauna.count_audience(audience => '${key}', relation => 'bench.users') AS count`,
   };
-  return { ...lines, predicate: lineOf('bench.users', predicate, users), counted };
+  return { ...lines, predicate: lineOf('bench.users', predicate, users), counted, rowEmpty };
 }
 
 const countOf = async (db, line) => Number(await db.value(line.sql));
@@ -101,11 +107,11 @@ export function printScans(scans, users) {
       `${((100 * lines.jsonb.count) / users).toFixed(0)} %`,
       whole(lines.jsonbByHand.ns),
       whole(lines.jsonb.ns),
-      ratio(lines.jsonb.ns, lines.jsonbByHand.ns),
+      times(ratioOf(lines.jsonb, lines.jsonbByHand)),
       whole(lines.jsonbEmpty.ns),
-      ratio(lines.jsonb.ns, lines.jsonbEmpty.ns),
+      times(ratioOf(lines.jsonb, lines.jsonbEmpty)),
       whole(lines.inhouse.ns),
-      ratio(lines.inhouse.ns, lines.jsonb.ns),
+      times(ratioOf(lines.inhouse, lines.jsonb)),
     ]),
   );
   table(
@@ -125,18 +131,18 @@ export function printScans(scans, users) {
       name,
       whole(lines.rowByHand.ns),
       whole(lines.row.ns),
-      ratio(lines.row.ns, lines.rowByHand.ns),
+      times(ratioOf(lines.row, lines.rowByHand)),
       whole(lines.rowEmpty.ns),
-      ratio(lines.row.ns, lines.rowEmpty.ns),
+      times(ratioOf(lines.row, lines.rowEmpty)),
       whole(lines.predicate?.ns),
-      ratio(lines.predicate?.ns, lines.rowByHand.ns),
+      times(ratioOf(lines.predicate, lines.rowByHand)),
       whole(lines.counted?.ns),
-      ratio(lines.counted?.ns, lines.rowByHand.ns),
+      times(ratioOf(lines.counted, lines.rowByHand)),
     ]),
   );
   const { exact, rowByHand } = scans.shapes.find(({ percent }) => percent).lines;
   say(
-    `by hand, but with fauna.bucket() for the rollout: ${whole(exact.ns)}, ${ratio(exact.ns, rowByHand.ns)} of hashtextextended()`,
+    `by hand, but with fauna.bucket() for the rollout: ${whole(exact.ns)}, ${times(ratioOf(exact, rowByHand))} of hashtextextended()`,
   );
   say();
 }
