@@ -10,16 +10,63 @@
 //! where rows are deleted, truncated, put back or written by hand, nor inside the transaction that stamps twice. That
 //! a row is the same row holds in all of these.
 
+use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 
 use elsa::FrozenMap;
+use fauna_core::same_bytes;
 use rustc_hash::FxBuildHasher;
 
 use crate::scan::Version;
 
 /// By key; boxed, so that what is in it stays where it is when the map grows.
-type Map<T> = HashMap<Box<str>, Box<Entry<T>>, FxBuildHasher>;
+type Map<T> = HashMap<Key, Box<Entry<T>>, FxBuildHasher>;
+
+/// A key that something is kept under.
+#[derive(PartialEq, Eq, Hash)]
+struct Key(Box<Sought>);
+
+/// A key that is looked for: at every evaluation, so it is compared without a call, as most are short.
+#[repr(transparent)]
+struct Sought(str);
+
+impl Sought {
+    fn new(key: &str) -> &Self {
+        // SAFETY: a transparent wrapper looks like what it wraps.
+        unsafe { &*(std::ptr::from_ref(key) as *const Self) }
+    }
+}
+
+impl PartialEq for Sought {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        same_bytes(self.0.as_bytes(), other.0.as_bytes())
+    }
+}
+
+impl Eq for Sought {}
+
+impl Hash for Sought {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.0.as_bytes());
+    }
+}
+
+impl Borrow<Sought> for Key {
+    fn borrow(&self) -> &Sought {
+        &self.0
+    }
+}
+
+impl From<Box<str>> for Key {
+    fn from(key: Box<str>) -> Self {
+        // SAFETY: a transparent wrapper looks like what it wraps, in a box as well.
+        Self(unsafe { Box::from_raw(Box::into_raw(key) as *mut Sought) })
+    }
+}
 
 /// What is known of a key.
 pub struct Entry<T> {
@@ -54,7 +101,7 @@ impl<T> Entry<T> {
 /// All of a kind.
 pub struct Entries<T> {
     /// Of the configuration; only grows, so that what it holds can be borrowed while it does.
-    current: FrozenMap<Box<str>, Box<Entry<T>>, FxBuildHasher>,
+    current: FrozenMap<Key, Box<Entry<T>>, FxBuildHasher>,
     /// Of earlier ones, under keys that have not been looked up since.
     kept: RefCell<Map<T>>,
     present: Cell<usize>,
@@ -72,24 +119,24 @@ impl<T> Entries<T> {
     /// What is known of a key in this configuration, if anything is.
     #[inline]
     pub fn get(&self, key: &str) -> Option<&Entry<T>> {
-        self.current.get(key)
+        self.current.get(Sought::new(key))
     }
 
     /// Adds a key that is not there yet.
     pub fn insert(&self, key: Box<str>, entry: Box<Entry<T>>) -> Option<&T> {
         let count = if entry.compiled.is_some() { &self.present } else { &self.absent };
         count.set(count.get() + 1);
-        self.current.insert(key, entry).compiled.as_ref()
+        self.current.insert(key.into(), entry).compiled.as_ref()
     }
 
     /// Takes what is kept under a key.
     pub fn take_kept(&self, key: &str) -> Option<Box<Entry<T>>> {
-        self.kept.borrow_mut().remove(key)
+        self.kept.borrow_mut().remove(Sought::new(key))
     }
 
     /// Takes all that is kept.
-    pub fn take_all_kept(&self) -> Map<T> {
-        self.kept.take()
+    pub fn take_all_kept(&self) -> Kept<T> {
+        Kept(self.kept.take())
     }
 
     /// Those of the next configuration: none, but all are kept.
@@ -113,5 +160,16 @@ impl<T> Entries<T> {
     /// How many keys are known to be of nothing.
     pub fn absent_count(&self) -> usize {
         self.absent.get()
+    }
+}
+
+/// What was kept, taken out.
+pub struct Kept<T>(Map<T>);
+
+impl<T> Kept<T> {
+    /// Takes what is kept under a key if it is what a row of this version compiles to.
+    pub fn take_known(&mut self, key: &str, version: Option<Version>) -> Option<Box<Entry<T>>> {
+        let is_known = self.0.get(Sought::new(key)).is_some_and(|entry| entry.is_of(version));
+        is_known.then(|| self.0.remove(Sought::new(key))).flatten()
     }
 }

@@ -212,8 +212,7 @@ impl Cache {
         let mut kept = entries.take_all_kept();
         let take_known = |key: &str, version| {
             let is_there = entries.get(key).is_some();
-            let is_known = is_there || kept.get(key).is_some_and(|kept| kept.is_of(version));
-            is_known.then(|| if is_there { None } else { kept.remove(key) })
+            if is_there { Some(None) } else { kept.take_known(key, version).map(Some) }
         };
         let (found, _) = self.accept(load::documents(&self.catalog, &self.environment, T::KIND, take_known));
         let mut keys = Vec::with_capacity(found.len());

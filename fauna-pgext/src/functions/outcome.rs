@@ -49,7 +49,7 @@ impl<'c> Outcome<'c> {
 /// Whether the value is `true`, without an error.
 pub fn is_on(outcome: &Outcome<'_>) -> bool {
     let value = outcome.evaluation.variant.map(Variant::value);
-    outcome.evaluation.error.is_none() && value == Some(&serde_json::Value::Bool(true))
+    outcome.evaluation.error.is_none() && matches!(value, Some(serde_json::Value::Bool(true)))
 }
 
 /// Evaluates a flag at the statement's time, and reads what is wanted from the outcome.
