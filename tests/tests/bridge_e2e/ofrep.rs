@@ -188,8 +188,10 @@ async fn errors_are_the_protocols() {
 #[tokio::test]
 async fn a_key_is_taken_from_either_header_and_never_from_the_url() {
     let (shop, key) = ofrep_shop().await;
-    let bridge = shop.bridge(&["--max-requests-per-second", "5"]).await;
+    let bridge = shop.database.bridge().await;
+    let limited = shop.bridge(&["--max-requests-per-second", "1"]).await;
     readiness(&bridge, true).await;
+    readiness(&limited, true).await;
     let url = format!("{}{FLAGS}", bridge.url());
     let body = json!({"context": {}}).to_string();
     let status = async |request: reqwest::RequestBuilder| {
@@ -205,6 +207,7 @@ async fn a_key_is_taken_from_either_header_and_never_from_the_url() {
     ] {
         assert_eq!(status(refused).await, 401);
     }
+    let url = format!("{}{FLAGS}", limited.url());
     let mut last = client.post(&url).header("x-api-key", &key).body(body.clone()).send().await.unwrap();
     for _ in 0..20 {
         last = client.post(&url).header("x-api-key", &key).body(body.clone()).send().await.unwrap();
