@@ -176,11 +176,12 @@ impl Cluster {
     /// Ends the whole server at once, as `kill -9` or a power cut would, and waits until it is gone.
     pub fn kill(&self) {
         let server = self.pid();
+        let children = children_of(&server);
         assert!(signal("KILL", &server), "kill -KILL {server} failed");
         // Until its keeper has reaped it a new server takes it for running; and the children, which notice that it died,
         // have to leave the shared memory.
         let start = Instant::now();
-        while signal("0", &server) || self.is_ready() {
+        while signal("0", &server) || self.is_ready() || children.iter().any(|child| is_running(child)) {
             assert!(start.elapsed() < DEADLINE, "PostgreSQL survived kill -9");
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
@@ -258,6 +259,25 @@ impl Cluster {
     fn folder_text(&self) -> String {
         self.folder.to_str().expect("a folder whose name is UTF-8").to_owned()
     }
+}
+
+/// The processes that a process has started.
+fn children_of(parent: &str) -> Vec<String> {
+    let processes = fs::read_dir("/proc").expect("the processes").filter_map(Result::ok);
+    let pids = processes.filter_map(|process| process.file_name().into_string().ok());
+    pids.filter(|pid| state_and_parent(pid).is_some_and(|(_, of)| of == parent)).collect()
+}
+
+/// Whether a process is there, and is more than an entry that nobody has collected yet.
+fn is_running(pid: &str) -> bool {
+    state_and_parent(pid).is_some_and(|(state, _)| state != "Z")
+}
+
+fn state_and_parent(pid: &str) -> Option<(String, String)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name before them stands in parentheses and may contain anything.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned);
+    Some((fields.next()?, fields.next()?))
 }
 
 /// Sends a signal, or with `0` none; false if there is no such process.
