@@ -186,11 +186,6 @@ impl Environment {
         self.state.read().keys.get(id).cloned()
     }
 
-    /// The document of a flag.
-    pub fn flag(&self, key: &str) -> Option<Document> {
-        self.state.read().flags.get(key).cloned()
-    }
-
     /// The whole, as an event. Built once per revision.
     ///
     /// # Errors

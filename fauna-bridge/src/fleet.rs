@@ -83,6 +83,11 @@ impl Fleet {
         self.limits
     }
 
+    /// Whether the database has been read, so that what is not here is nowhere.
+    pub fn is_confirmed(&self) -> bool {
+        self.confirmed.load(Ordering::Acquire)
+    }
+
     /// Whether there is a state to serve: the database has been read whole at least once, or one was restored.
     pub fn is_loaded(&self) -> bool {
         self.loaded.load(Ordering::Acquire)
@@ -123,8 +128,7 @@ impl Fleet {
             .values()
             .find_map(|environment| key_in(environment).map(|key| (Arc::clone(environment), key)));
         // A restored state may be older than the key.
-        let is_confirmed = self.confirmed.load(Ordering::Acquire);
-        let missing = if is_confirmed { KeyRefusal::Unknown } else { KeyRefusal::NotLoaded };
+        let missing = if self.is_confirmed() { KeyRefusal::Unknown } else { KeyRefusal::NotLoaded };
         found.ok_or(missing)
     }
 

@@ -293,6 +293,9 @@ impl Follower {
             }
             self.observer.observe(&Observation::FleetChanged(change));
         }
+        if let Some(snapshots) = &self.snapshots {
+            snapshots.caught_up();
+        }
         if let Some(noticed) = noticed.filter(|_| !changes.is_empty()) {
             self.observer.observe(&Observation::Broadcast { after: noticed.elapsed() });
         }

@@ -45,8 +45,11 @@ pub fn single(
     tally.count(&evaluation);
     let mut json = Vec::with_capacity(256);
     write_flag(scope, flag, &evaluation, Some(catalog), &mut json);
-    let variant = evaluation.variant.map(|variant| variant.key().to_owned()).unwrap_or_default();
-    Some((Single { json, failed: evaluation.error.is_some() }, variant))
+    let failed = evaluation.error.is_some();
+    // With an error the client serves its own default, whatever the off variant is.
+    let served = evaluation.variant.filter(|_| !failed);
+    let variant = served.map(|variant| variant.key().to_owned()).unwrap_or_default();
+    Some((Single { json, failed }, variant))
 }
 
 /// Evaluates every flag.

@@ -642,6 +642,7 @@ SELECT pg_catalog.pg_extension_config_dump('fauna.sdk_key_usage', '');
 
 -- A function that runs as the owner, and no INSERT and UPDATE on the tables: a bridge's role can so add to counts and nothing
 -- else. It can neither read what is there, nor lower or remove it, nor has it to see flags and keys to know which of them exist.
+-- A sum stays at the greatest bigint: an error would keep the bridge from writing anything.
 -- Rows are written in the order of their key, so that several bridges wait for each other and do not deadlock.
 CREATE FUNCTION fauna.record_usage(usage jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -656,7 +657,8 @@ BEGIN
                   HINT = 'Let a bridge on the publisher record usage.';
     END IF;
     INSERT INTO fauna.usage AS u (environment_key, flag_key, variant, hour, evaluations, last_at)
-    SELECT e.key, f.key, coalesce(r.variant, ''), date_trunc('hour', least(r.hour, now()), 'UTC'), sum(r.evaluations),
+    SELECT e.key, f.key, coalesce(r.variant, ''), date_trunc('hour', least(r.hour, now()), 'UTC'),
+        least(sum(r.evaluations), 9223372036854775807),
         max(least(coalesce(r."lastAt", r.hour), now()))
     FROM jsonb_to_recordset(usage->'evaluations')
         AS r (environment text, flag text, variant text, hour timestamptz, evaluations bigint, "lastAt" timestamptz)
@@ -666,7 +668,8 @@ BEGIN
     GROUP BY 1, 2, 3, 4
     ORDER BY 1, 2, 3, 4
     ON CONFLICT ON CONSTRAINT usage_pkey DO UPDATE
-        SET evaluations = u.evaluations + excluded.evaluations, last_at = greatest(u.last_at, excluded.last_at);
+        SET evaluations = least(u.evaluations::numeric + excluded.evaluations, 9223372036854775807),
+            last_at = greatest(u.last_at, excluded.last_at);
 
     INSERT INTO fauna.sdk_key_usage AS u (sdk_key_id, last_used_at)
     SELECT k.id, max(least(r."lastUsedAt", now()))

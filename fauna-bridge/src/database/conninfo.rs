@@ -25,7 +25,12 @@ fn wanted(name: &str, names: &[&'static str]) -> Option<&'static str> {
 
 fn take_from_url(url: &str, names: &[&'static str]) -> Taken {
     let mut values = HashMap::new();
-    let Some((base, query)) = url.split_once('?') else { return Taken { rest: url.to_owned(), values } };
+    // A password may contain a question mark, so the parameters begin behind the credentials.
+    let credentials = url.find('@').unwrap_or(0);
+    let Some(mark) = url[credentials..].find('?').map(|at| credentials + at) else {
+        return Taken { rest: url.to_owned(), values };
+    };
+    let (base, query) = (&url[..mark], &url[mark + 1..]);
     let decode = |text: &str| percent_decode_str(text).decode_utf8().map(std::borrow::Cow::into_owned);
     let mut kept = Vec::new();
     for parameter in query.split('&') {
@@ -102,6 +107,8 @@ mod tests {
         assert_eq!(took(url), (rest.into(), values("verify-full", "/a b.pem")));
         assert_eq!(took("postgres://h/d?sslmode=x").0, "postgres://h/d");
         assert_eq!(took("postgres://h/d").0, "postgres://h/d");
+        let (rest, taken) = took("postgres://u:p?w@h/d?sslmode=require");
+        assert_eq!((&*rest, &*taken[0].1), ("postgres://u:p?w@h/d", "require"));
     }
 
     #[test]

@@ -68,6 +68,11 @@ impl DatabaseError {
         matches!(self, Self::Query(error) if error.code().is_some_and(|code| states.contains(code)))
     }
 
+    /// Whether the server refused what it was given, and would refuse it again: a data exception or a violated constraint.
+    pub fn is_about_data(&self) -> bool {
+        self.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+    }
+
     /// The server's SQLSTATE, if it was the server who refused.
     pub fn code(&self) -> Option<&str> {
         match self {

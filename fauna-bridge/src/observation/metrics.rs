@@ -262,7 +262,11 @@ impl Metrics {
                 self.evaluations_recorded.inc_by(*evaluations);
             }
             Observation::UsageDropped { evaluations, error } => {
-                let kind = if error.is_some() { "read_only" } else { "full" };
+                let kind = match error {
+                    None => "full",
+                    Some(error) if error.is_about_data() => "refused",
+                    Some(_) => "read_only",
+                };
                 self.evaluations_dropped.get_or_create(&KindLabel { kind }).inc_by(*evaluations);
             }
             Observation::Refused { code } => {

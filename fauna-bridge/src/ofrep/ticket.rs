@@ -6,7 +6,7 @@
 //! remember it. It holds as long as its key does: providers keep it over restarts, and a 304 cannot bring a new one.
 //!
 //! Who finds a ticket can see *when* the configuration changes, and the revision. It yields no value, no name of a flag, and not the
-//! context, of which it has a digest; it opens nothing else, and it ends when the key is revoked.
+//! context, for which a keyed digest stands; it opens nothing else, and it ends when the key is revoked.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,6 +23,9 @@ use crate::sdk_key::SdkKey;
 /// Says what the signature is for, so that no other use of the same secret can be passed off as a ticket.
 const PURPOSE: &[u8] = b"fauna ofrep event stream 1";
 
+/// The same for what stands for the context.
+const CONTEXT: &[u8] = b"fauna ofrep context 1";
+
 /// A ticket; whether it is genuine only [`Ticket::is_signed_by`] says.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Ticket {
@@ -38,9 +41,10 @@ pub struct MalformedTicket;
 impl Ticket {
     /// For the holder of `key` and this context. None if the key's id is no UUID, as every id of the database is.
     pub fn issue(key: &SdkKey, context: &EvaluationContext) -> Option<Self> {
-        let (key_id, context) = (key.id.parse().ok()?, context.digest());
-        let mut signature = [0; 16];
-        signature.copy_from_slice(&mac(key, key_id, &context)?.finalize().into_bytes()[..16]);
+        let key_id = key.id.parse().ok()?;
+        // Not the digest itself: who can guess a context could see in a log of URLs that it was this one.
+        let context = half(mac(key, CONTEXT, key_id, &context.digest())?);
+        let signature = half(mac(key, PURPOSE, key_id, &context)?);
         Some(Self { key_id, context, signature })
     }
 
@@ -51,15 +55,21 @@ impl Ticket {
 
     /// Whether it was made by somebody who knows what the database stores of this key. Takes the same time for every wrong signature.
     pub fn is_signed_by(&self, key: &SdkKey) -> bool {
-        mac(key, self.key_id, &self.context)
+        mac(key, PURPOSE, self.key_id, &self.context)
             .is_some_and(|mac| mac.verify_truncated_left(&self.signature).is_ok())
     }
 }
 
-fn mac(key: &SdkKey, key_id: Uuid, context: &[u8; 16]) -> Option<Hmac<Sha256>> {
+fn half(mac: Hmac<Sha256>) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&mac.finalize().into_bytes()[..16]);
+    half
+}
+
+fn mac(key: &SdkKey, purpose: &[u8], key_id: Uuid, context: &[u8; 16]) -> Option<Hmac<Sha256>> {
     // HMAC takes a secret of any length.
     let mut mac = Hmac::<Sha256>::new_from_slice(key.hash().reveal().as_bytes()).ok()?;
-    mac.update(PURPOSE);
+    mac.update(purpose);
     mac.update(key_id.as_bytes());
     mac.update(context);
     Some(mac)

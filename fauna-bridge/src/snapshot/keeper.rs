@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
@@ -26,17 +27,25 @@ pub struct Snapshots {
     fleet: Arc<Fleet>,
     observer: Arc<Observer>,
     changed: Mutex<BTreeSet<Arc<str>>>,
+    /// Environments that are in the database, but cannot be read: their files are the best that there is.
+    unreadable: Mutex<BTreeSet<Arc<str>>>,
+    /// Whether the files of environments that were deleted while no bridge ran were looked for.
+    swept: AtomicBool,
     wake: Notify,
 }
 
 impl Snapshots {
     /// Of `fleet`, in `folder`.
     pub fn new(folder: Folder, fleet: Arc<Fleet>, observer: Arc<Observer>) -> Self {
-        Self { folder: Arc::new(folder), fleet, observer, changed: Mutex::default(), wake: Notify::new() }
+        let (changed, unreadable, swept, wake) = Default::default();
+        Self { folder: Arc::new(folder), fleet, observer, changed, unreadable, swept, wake }
     }
 
     /// Notes that an environment has to be saved, or its file removed.
     pub fn mark(&self, change: &FleetChange) {
+        if let FleetChange::Failed(environment, _) = change {
+            self.unreadable.lock().insert(Arc::clone(environment));
+        }
         let (FleetChange::Added(environment, _)
         | FleetChange::Moved { environment, .. }
         | FleetChange::Removed(environment)) = change
@@ -45,6 +54,13 @@ impl Snapshots {
         };
         self.changed.lock().insert(Arc::clone(environment));
         self.wake.notify_one();
+    }
+
+    /// Notes that the database has been read.
+    pub fn caught_up(&self) {
+        if !self.swept.load(Ordering::Relaxed) {
+            self.wake.notify_one();
+        }
     }
 
     /// Fills a fleet that knows nothing with what was saved last. Returns how old the newest of it is, if there is any.
@@ -93,6 +109,20 @@ impl Snapshots {
 
     /// Writes what is marked now; true if something could not be written, which stays marked.
     pub async fn write_marked(&self) -> bool {
+        if self.fleet.is_confirmed() && !self.swept.load(Ordering::Relaxed) {
+            match self.forgotten().await {
+                Ok(forgotten) => {
+                    self.changed.lock().extend(forgotten);
+                    self.swept.store(true, Ordering::Relaxed);
+                }
+                Err(error) => {
+                    // Nothing could be written either.
+                    self.observer.observe(&Observation::SnapshotFailed { error: &error });
+                    self.wake.notify_one();
+                    return true;
+                }
+            }
+        }
         let marked = std::mem::take(&mut *self.changed.lock());
         let mut failed = false;
         for environment in marked {
@@ -109,19 +139,36 @@ impl Snapshots {
         failed
     }
 
+    /// Environments of this database that have a file and are no more. A start without PostgreSQL would bring them back, with their keys.
+    async fn forgotten(&self) -> Result<Vec<Arc<str>>, SnapshotError> {
+        let folder = Arc::clone(&self.folder);
+        let (snapshots, _) = blocking(move || folder.read()).await?;
+        let unreadable = self.unreadable.lock();
+        let environments = snapshots.into_iter().map(|snapshot| Arc::<str>::from(&*snapshot.environment));
+        let is_gone = |key: &Arc<str>| self.fleet.environment(key).is_none() && !unreadable.contains(key);
+        Ok(environments.filter(is_gone).collect())
+    }
+
     async fn write(&self, environment: &Arc<str>) -> Result<(), SnapshotError> {
         let (folder, key) = (Arc::clone(&self.folder), Arc::clone(environment));
         let held = self.fleet.environment(environment);
-        let writing = tokio::task::spawn_blocking(move || match held {
+        blocking(move || match held {
             None => folder.remove(&key),
             Some(held) => {
                 let whole = held.whole()?;
                 let contents = encode(folder.database(), &whole, SystemTime::now())?;
                 folder.write(&key, whole.put.position, &contents)
             }
-        });
-        writing.await.unwrap_or_else(|error| {
-            Err(SnapshotError::Files { doing: "waiting for the writer", error: error.into() })
         })
+        .await
     }
+}
+
+/// Does what may wait for a disk where nobody waits for it.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SnapshotError> + Send + 'static,
+) -> Result<T, SnapshotError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(SnapshotError::Files { doing: "waiting for the disk", error: error.into() })
+    })
 }

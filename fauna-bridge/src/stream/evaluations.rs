@@ -107,6 +107,9 @@ impl Evaluations {
     /// Remembers what the client is told of a flag; false if it was told just that before.
     fn tell(&mut self, slot: Slot, fingerprint: Fingerprint) -> bool {
         if self.told.len() <= slot.index() {
+            if fingerprint == Fingerprint::ABSENT {
+                return false;
+            }
             self.told.resize(slot.index() + 1, Fingerprint::ABSENT);
         }
         std::mem::replace(&mut self.told[slot.index()], fingerprint) != fingerprint

@@ -87,7 +87,7 @@ impl Batch {
         Part {
             // Texts and numbers: nothing that JSON could not write.
             json: serde_json::to_string(&argument).unwrap_or_default(),
-            evaluations: counts().map(|(_, count)| count.evaluations).sum(),
+            evaluations: counts().fold(0, |sum: u64, (_, count)| sum.saturating_add(count.evaluations)),
             counts: counts().map(|(key, _)| key.clone()).collect(),
             keys: keys().map(|(id, _)| Arc::clone(id)).collect(),
         }

@@ -73,9 +73,14 @@ impl Recorder {
         let mut writer = self.database.usage_writer().await?;
         while !self.batch.is_empty() {
             let part = self.batch.first(PART);
-            writer.record(&part.json).await?;
+            let evaluations = part.evaluations;
+            match writer.record(&part.json).await {
+                Ok(()) => self.observer.observe(&Observation::UsageRecorded { evaluations }),
+                // It would be refused again, and all that waits behind it would never be written.
+                Err(error) if error.is_about_data() => self.report_dropped(evaluations, Some(&error)),
+                Err(error) => return Err(error),
+            }
             self.usage.release(self.batch.remove(&part));
-            self.observer.observe(&Observation::UsageRecorded { evaluations: part.evaluations });
         }
         Ok(())
     }

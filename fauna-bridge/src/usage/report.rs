@@ -1,20 +1,17 @@
 //! `POST /v1/usage`: what an SDK has counted.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use fauna_core::Timestamp;
+use fauna_core::{Flag, Timestamp};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::{MICROS_PER_HOUR, Usage};
-use crate::documents::Document;
 
 /// Counts in one report.
 const MAX_COUNTS: usize = 10_000;
 
 /// Evaluations in one count. More is no count, but a mistake that would spoil every sum.
-const MAX_EVALUATIONS: u64 = 1_000_000_000_000;
+const MAX_EVALUATIONS: u64 = 1_000_000_000;
 
 /// An SDK that was cut off may report what it counted so long ago; older counts are taken for as old as this.
 const MAX_AGE_MICROS: i64 = 7 * 24 * MICROS_PER_HOUR;
@@ -42,16 +39,6 @@ struct Reported {
     hour: Option<String>,
 }
 
-/// What a flag's document says of its variants; everything else is left out.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Variants<'a> {
-    #[serde(borrow)]
-    variants: HashMap<String, &'a RawValue>,
-    #[serde(default)]
-    client_visible: bool,
-}
-
 impl UsageReport {
     /// Reads a body.
     ///
@@ -70,25 +57,22 @@ impl UsageReport {
         Ok(Self(counts))
     }
 
-    /// Counts what is of `environment`. `document` gives a flag's document; what it does not know, and variants that the flag does
+    /// Counts what is of `environment`. `flag` finds one; what it does not know, and variants that the flag does
     /// not have, are left out: whoever has a key could otherwise fill the memory with words. For a client only the flags
     /// that it may see count, and nothing tells it which those are.
-    pub fn count(
+    pub fn count<'f>(
         &self,
         usage: &Usage,
         environment: &Arc<str>,
         is_client: bool,
         now: Timestamp,
-        document: impl Fn(&str) -> Option<Document>,
+        flag: impl Fn(&str) -> Option<&'f Flag>,
     ) {
         for reported in &self.0 {
-            let Some(document) = document(&reported.flag) else { continue };
-            let Ok(Variants { variants, client_visible }) = serde_json::from_str(document.get()) else {
-                continue;
-            };
+            let Some(flag) = flag(&reported.flag) else { continue };
             let variant = reported.variant.as_deref().unwrap_or_default();
-            let is_known = variant.is_empty() || variants.contains_key(variant);
-            if is_known && (client_visible || !is_client) {
+            let is_known = variant.is_empty() || flag.variants().iter().any(|known| known.key() == variant);
+            if is_known && (flag.client_visible() || !is_client) {
                 let at = reported.hour.as_deref().and_then(Timestamp::parse).unwrap_or(now);
                 let oldest = now.as_micros().saturating_sub(MAX_AGE_MICROS);
                 let at = Timestamp::from_micros(at.as_micros().clamp(oldest, now.as_micros()));
@@ -111,14 +95,15 @@ mod tests {
     fn counted(body: &serde_json::Value, is_client: bool) -> Vec<String> {
         let usage = Usage::new(100);
         let report = UsageReport::read(body.to_string().as_bytes()).unwrap();
-        report.count(&usage, &"production".into(), is_client, Timestamp::from_micros(NOW), |flag| {
-            let visible = match flag {
-                "open" => r#","clientVisible":true"#,
-                "hidden" => "",
-                _ => return None,
-            };
-            let document = format!(r#"{{"kind":"boolean","variants":{{"on":true,"off":false}}{visible}}}"#);
-            Some(serde_json::value::RawValue::from_string(document).unwrap().into())
+        let flags = [("open", true), ("hidden", false)].map(|(key, visible)| {
+            let variants = json!({"on": true, "off": false});
+            Flag::from_document(
+                key,
+                &json!({"kind": "boolean", "variants": variants, "clientVisible": visible}),
+            )
+        });
+        report.count(&usage, &"production".into(), is_client, Timestamp::from_micros(NOW), |key| {
+            flags.iter().find(|flag| flag.key() == key)
         });
         let mut batch = Batch::default();
         usage.empty_into(&mut batch);
@@ -181,7 +166,7 @@ mod tests {
             r#"{"counts":[{"flag":"a","evaluations":0}]}"#,
             r#"{"counts":[{"flag":"a","evaluations":-1}]}"#,
             r#"{"counts":[{"flag":"a","evaluations":1.5}]}"#,
-            r#"{"counts":[{"flag":"a","evaluations":1000000000001}]}"#,
+            r#"{"counts":[{"flag":"a","evaluations":1000000001}]}"#,
             r#"{"counts":[{"flag":"a","evaluations":1,"hour":"noon"}]}"#,
             many.as_str(),
         ] {

@@ -203,3 +203,22 @@ async fn bridges_that_share_a_folder_keep_the_newest_and_each_can_start_from_it(
         assert_eq!((&replica.id, replica.ruleset()), (&position, ruleset.clone()));
     }
 }
+
+#[tokio::test]
+async fn an_environment_deleted_while_no_bridge_ran_does_not_come_back_from_its_file() {
+    let shop = shop().await;
+    shop.run("SELECT fauna.create_environment('staging')").await;
+    let (_folder, kept) = folder();
+    let staging = Path::new(&kept[1]).join("staging.snapshot");
+    let before = start(&shop.database.conninfo(), &kept).await;
+    readiness(&before, true).await;
+    saved(&kept, &shop.position().await).await;
+    eventually("staging is saved", || async { staging.exists().then_some(()) }).await;
+    drop(before);
+    shop.run("DELETE FROM fauna.environments WHERE key = 'staging'").await;
+
+    let bridge = start(&shop.database.conninfo(), &kept).await;
+    readiness(&bridge, true).await;
+    eventually("the file is gone", || async { (!staging.exists()).then_some(()) }).await;
+    assert!(file(&kept).exists());
+}

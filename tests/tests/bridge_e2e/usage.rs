@@ -204,3 +204,44 @@ async fn the_role_of_a_bridge_can_count_and_nothing_else() {
     reported(&bridge, &shop.key, "checkout", "on", 9).await;
     usage_becomes(&shop, "production checkout on 9").await;
 }
+
+#[tokio::test]
+async fn a_sum_that_no_bigint_holds_stays_at_the_greatest_and_the_rest_is_recorded() {
+    let shop = shop().await;
+    shop.run(
+        "SELECT fauna.create_flag('other');
+         INSERT INTO fauna.usage VALUES ('production', 'checkout', 'on', date_trunc('hour', now(), 'UTC'), 9223372036854775800, now())",
+    )
+    .await;
+    let bridge = shop.bridge(&["--usage-interval-ms", "100"]).await;
+    readiness(&bridge, true).await;
+    reported(&bridge, &shop.key, "checkout", "on", 1_000_000_000).await;
+    reported(&bridge, &shop.key, "other", "off", 2).await;
+    eventually("both are recorded", || async {
+        (metric(&bridge, "fauna_evaluations_recorded_total").await == Some(1_000_000_002.0)).then_some(())
+    })
+    .await;
+    let greatest = "SELECT max(evaluations)::text FROM fauna.usage WHERE flag_key = 'checkout'";
+    assert_eq!(shop.text(greatest).await, "9223372036854775807");
+    assert_eq!(shop.text("SELECT evaluations::text FROM fauna.usage WHERE flag_key = 'other'").await, "2");
+}
+
+#[tokio::test]
+async fn what_the_database_refuses_as_bad_data_is_dropped_and_what_comes_after_is_recorded() {
+    let shop = shop().await;
+    shop.run(
+        "SELECT fauna.create_flag('cursed');
+         ALTER TABLE fauna.usage ADD CONSTRAINT usage_not_cursed CHECK (flag_key <> 'cursed')",
+    )
+    .await;
+    let bridge = shop.bridge(&["--usage-interval-ms", "100"]).await;
+    readiness(&bridge, true).await;
+    reported(&bridge, &shop.key, "cursed", "on", 5).await;
+    eventually("it is dropped", || async {
+        (metric(&bridge, "fauna_evaluations_dropped_total{kind=\"refused\"}").await == Some(5.0))
+            .then_some(())
+    })
+    .await;
+    reported(&bridge, &shop.key, "checkout", "on", 7).await;
+    usage_becomes(&shop, "production checkout on 7").await;
+}
