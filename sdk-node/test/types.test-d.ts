@@ -1,6 +1,6 @@
 /** What the compiler must accept, and what it must refuse. */
 import { expectTypeOf, test } from 'vitest';
-import { createClient } from '../src/index.ts';
+import { createClient, staticSource } from '../src/index.ts';
 import type { EvaluationDetails, FaunaClient, FaunaError, RulesetChange } from '../src/index.ts';
 
 declare const fauna: FaunaClient;
@@ -55,4 +55,13 @@ test('a client is made from a url and a key', () => {
   void createClient({ url: 'http://x' });
   // @ts-expect-error durations are numbers
   void createClient({ url: 'http://x', key: 'k', timeoutMs: '5s' });
+});
+
+test('a client with a source has no url and no key', () => {
+  const source = staticSource({ flags: {} });
+  expectTypeOf(createClient({ source })).resolves.toEqualTypeOf<FaunaClient>();
+  // @ts-expect-error a source needs no url
+  void createClient({ source, url: 'http://x' });
+  // @ts-expect-error a ruleset has flags
+  staticSource({ environment: 'production' });
 });

@@ -1,82 +1,65 @@
 /**
- * The client: holds the present ruleset, evaluates against it, and tells of changes. It is wired to its source of
- * rulesets here and nowhere else.
+ * The client as an application sees it: evaluates against the ruleset that its follower holds, and tells of changes.
+ * `create-client.ts` wires its parts.
  */
 import type { EvaluationContext } from '../evaluator/context.ts';
 import type { JsonValue } from '../evaluator/json-value.ts';
-import { FaunaError } from '../fauna-error.ts';
-import type { DataSink, DataSource } from '../source/data-source.ts';
-import { RulesetStore } from '../source/ruleset-store.ts';
-import type { RulesetChange } from '../source/ruleset-store.ts';
-import { ConnectionStatus } from './connection-status.ts';
-import type { ClientStatus, StatusChange } from './connection-status.ts';
+import type { FaunaError } from '../fauna-error.ts';
+import type { ClientStatus } from './connection-status.ts';
 import type { EvaluationDetails } from './details.ts';
-import { Emitter } from './emitter.ts';
-import type { Listener } from './emitter.ts';
+import type { Emitter, Listener } from './emitter.ts';
 import { Evaluator } from './evaluator.ts';
 import type { EvaluatedFlags } from './evaluator.ts';
-import { OutageLog } from './outage-log.ts';
+import type { ClientEvents, Follower } from './follower.ts';
 import { duration } from './options.ts';
 import type { ResolvedOptions } from './options.ts';
+import { untilRuleset } from './until-ruleset.ts';
 
-/** What a client tells, by the name of the event. */
-export interface ClientEvents {
-  /** The status became `ready`: the first ruleset is here, or changes arrive again. */
-  readonly ready: StatusChange;
-  /** The status became `stale`: changes have not arrived for `staleAfterMs`. */
-  readonly stale: StatusChange;
-  /** A put or a patch was applied. */
-  readonly change: RulesetChange;
-  /** The connection failed; it is tried again. */
-  readonly error: FaunaError;
-  /** The client was closed. */
-  readonly close: StatusChange;
+/** A part of the client that holds timers, sockets or files. */
+export interface Closeable {
+  close(): Promise<void>;
+}
+
+/** What a client is made of. */
+export interface ClientParts {
+  readonly options: ResolvedOptions;
+  readonly events: Emitter<ClientEvents>;
+  readonly follower: Follower;
+  /** What ends with the client, in this order; the follower, too. */
+  readonly closeables: readonly Closeable[];
 }
 
 /** Evaluates flags in process and follows their changes. Made by `createClient`. */
 export class FaunaClient {
   readonly #options: ResolvedOptions;
-  readonly #source: DataSource;
-  readonly #store: RulesetStore;
-  readonly #status: ConnectionStatus;
-  readonly #evaluator: Evaluator;
   readonly #events: Emitter<ClientEvents>;
-  readonly #outages: OutageLog;
-  #lastError: FaunaError | undefined;
+  readonly #follower: Follower;
+  readonly #closeables: readonly Closeable[];
+  readonly #evaluator: Evaluator;
 
-  constructor(options: ResolvedOptions, source: DataSource) {
-    const { logger, runtime } = options;
+  /** @internal */
+  constructor({ options, events, follower, closeables }: ClientParts) {
     this.#options = options;
-    this.#source = source;
-    this.#outages = new OutageLog(logger);
-    this.#events = new Emitter((error) => {
-      logger.error(`a listener threw: ${error instanceof Error ? error.message : String(error)}`);
-    });
-    this.#status = new ConnectionStatus(runtime, options.staleAfterMs, (change) => {
-      this.#emitStatus(change);
-    });
-    this.#store = new RulesetStore((change) => {
-      this.#status.hasRuleset();
-      this.#events.emit('change', change);
-    });
-    this.#evaluator = new Evaluator(() => this.#store.ruleset, runtime.now);
-    source.start(this.#sink());
+    this.#events = events;
+    this.#follower = follower;
+    this.#closeables = closeables;
+    this.#evaluator = new Evaluator(() => follower.ruleset, options.runtime.now);
   }
 
   /** Whether there are values, and whether they are up to date. */
   get status(): ClientStatus {
-    return this.#status.current;
+    return this.#follower.status;
   }
 
   /** The environment and the exact configuration that evaluations use; undefined before the first. */
   get position():
     { readonly environment: string; readonly epoch: string; readonly revision: number } | undefined {
-    return this.#store.ruleset?.position;
+    return this.#follower.ruleset?.position;
   }
 
   /** Why changes do not arrive at present; undefined while they do. */
   get error(): FaunaError | undefined {
-    return this.#lastError;
+    return this.#follower.error;
   }
 
   /** The value of a boolean flag, or `fallback` if there is none. */
@@ -142,36 +125,12 @@ export class FaunaClient {
   }
 
   /**
-   * Resolves when there is a ruleset (at once if there is). Rejects with a {@link FaunaError} when there is none
-   * within `timeoutMs` (that of the client by default) or the client is closed.
+   * Resolves when there is a ruleset, be it a bootstrap or what was known before (at once if there is). Rejects with a
+   * {@link FaunaError} when there is none within `timeoutMs` (that of the client by default) or the client is closed.
    */
   async waitUntilReady({ timeoutMs }: { readonly timeoutMs?: number } = {}): Promise<void> {
     const limitMs = duration('timeoutMs', timeoutMs, this.#options.timeoutMs);
-    if (this.#status.current === 'closed') throw closedError();
-    if (this.#store.ruleset !== undefined) return;
-    const { runtime } = this.#options;
-    await new Promise<void>((resolve, reject) => {
-      const settle = (outcome: () => void): void => {
-        runtime.clearTimeout(timer);
-        stopReady();
-        stopClose();
-        outcome();
-      };
-      const timer = runtime.setTimeout(() => {
-        settle(() => {
-          const cause = this.#lastError;
-          reject(new FaunaError('TIMEOUT', `no ruleset within ${limitMs} ms`, { cause }));
-        });
-      }, limitMs);
-      const stopReady = this.#events.on('ready', () => {
-        settle(resolve);
-      });
-      const stopClose = this.#events.on('close', () => {
-        settle(() => {
-          reject(closedError());
-        });
-      });
-    });
+    await untilRuleset(this.#follower, this.#events, this.#options.runtime, limitMs);
   }
 
   /**
@@ -179,41 +138,8 @@ export class FaunaClient {
    * ruleset. May be called repeatedly.
    */
   async close(): Promise<void> {
-    this.#status.close();
+    const closing = this.#closeables.map((part) => part.close());
     this.#events.removeAll();
-    await this.#source.close();
+    await Promise.all(closing);
   }
-
-  #sink(): DataSink {
-    const store = this.#store;
-    return {
-      get position() {
-        return store.ruleset?.position;
-      },
-      apply: (payload, mayGoBack) => store.apply(payload, mayGoBack),
-      live: (isServerStale) => {
-        this.#lastError = undefined;
-        this.#outages.over();
-        this.#status.live(isServerStale);
-      },
-      interrupted: (error) => {
-        this.#lastError = error;
-        this.#status.interrupted();
-        // The end of a stream is routine; if it is the beginning of an outage the next attempt says so.
-        if (error.code === 'ENDED') return;
-        this.#outages.failed(error);
-        this.#events.emit('error', error);
-      },
-    };
-  }
-
-  #emitStatus(change: StatusChange): void {
-    if (change.status === 'ready') this.#events.emit('ready', change);
-    else if (change.status === 'stale') this.#events.emit('stale', change);
-    else if (change.status === 'closed') this.#events.emit('close', change);
-  }
-}
-
-function closedError(): FaunaError {
-  return new FaunaError('CLOSED', 'the client is closed');
 }

@@ -4,6 +4,7 @@
  *     initializing ──first ruleset──► ready ◄──changes arrive again──► stale          close: any ──► closed
  *                                           ──cut off for staleAfterMs,
  *                                             or the server says that it is──►
+ *                  ──a bootstrap, what was known before────────────────►
  *
  * A client without a ruleset stays `initializing` however long it is cut off: `stale` means that there are values, of
  * some age.
@@ -35,11 +36,11 @@ export class ConnectionStatus {
     return this.#status;
   }
 
-  /** A ruleset is held. */
-  hasRuleset(): void {
+  /** A ruleset is held; `isStale` when it is of unknown age. */
+  hasRuleset(isStale: boolean): void {
     if (this.#status !== 'initializing') return;
-    this.#set('ready');
-    if (this.#isCutOff) this.#startTimer();
+    this.#set(isStale ? 'stale' : 'ready');
+    if (!isStale && this.#isCutOff) this.#startTimer();
   }
 
   /** Changes arrive; or they would, if the server itself were not cut off. */

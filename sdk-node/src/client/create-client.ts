@@ -1,14 +1,16 @@
-import type { FaunaError } from '../fauna-error.ts';
-import { StreamSource } from '../source/stream/stream-source.ts';
-import { USER_AGENT } from '../user-agent.ts';
+import type { Runtime } from '../runtime.ts';
 import { FaunaClient } from './client.ts';
+import { Emitter } from './emitter.ts';
+import { Follower } from './follower.ts';
+import type { ClientEvents } from './follower.ts';
 import { resolveOptions } from './options.ts';
-import type { ClientOptions } from './options.ts';
+import type { ClientOptions, ResolvedOptions } from './options.ts';
 
 /**
- * Connects to a bridge and resolves with a client: as soon as it has a ruleset, or its key is refused, and in any
- * case within `timeoutMs`. Until there is a ruleset evaluations give the caller's defaults; the client goes on trying
- * behind. Rejects only for options that cannot work.
+ * Connects to a bridge, or to another source, and resolves with a client: as soon as changes arrive, or its key is
+ * refused, or it cannot connect but has a bootstrap or a cache to begin with, and in any case within `timeoutMs`. Until
+ * there is a ruleset evaluations give the caller's defaults; the client goes on trying behind. Rejects only for options
+ * that cannot work.
  *
  * @example
  * const fauna = await createClient({ url: 'https://flags.example.com', key: process.env.FAUNA_SERVER_KEY });
@@ -16,28 +18,30 @@ import type { ClientOptions } from './options.ts';
  */
 export async function createClient(options: ClientOptions): Promise<FaunaClient> {
   const resolved = resolveOptions(options);
-  const client = new FaunaClient(
-    resolved,
-    new StreamSource({ ...resolved, userAgent: USER_AGENT }, resolved.runtime),
-  );
-  if (!(await settles(client, resolved.timeoutMs)))
-    resolved.logger.warn('no ruleset yet: evaluations give their defaults until it arrives');
+  const { logger, runtime, timeoutMs } = resolved;
+  const events = new Emitter<ClientEvents>((error) => {
+    logger.error(`a listener threw: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  const follower = new Follower(resolved, events);
+  const client = new FaunaClient({ options: resolved, events, follower, closeables: [follower] });
+  await atMost(timeoutMs, follower.firstNews, runtime);
+  warnOfWhatIsMissing(client, resolved);
   return client;
 }
 
-/** Waits for the first ruleset, a refusal or the timeout; true for the first. */
-async function settles(client: FaunaClient, timeoutMs: number): Promise<boolean> {
-  let stop: (() => void) | undefined;
-  const refused = new Promise<boolean>((resolve) => {
-    stop = client.on('error', (error: FaunaError) => {
-      if (error.code === 'UNAUTHORIZED' || error.code === 'FORBIDDEN') resolve(false);
-    });
+async function atMost(limitMs: number, news: Promise<void>, runtime: Runtime): Promise<void> {
+  let timer: unknown;
+  const timeout = new Promise<void>((resolve) => {
+    timer = runtime.setTimeout(resolve, limitMs);
   });
-  const ready = client.waitUntilReady({ timeoutMs }).then(
-    () => true,
-    () => false,
-  );
-  const isReady = await Promise.race([ready, refused]);
-  stop?.();
-  return isReady;
+  await Promise.race([news, timeout]);
+  runtime.clearTimeout(timer);
+}
+
+function warnOfWhatIsMissing({ position, status }: FaunaClient, { logger }: ResolvedOptions): void {
+  if (position === undefined) {
+    logger.warn('no ruleset yet: evaluations give their defaults until it arrives');
+  } else if (status !== 'ready') {
+    logger.warn('no connection yet: evaluations use what was known before until there is one');
+  }
 }

@@ -1,22 +1,51 @@
 /** What `createClient` is told, checked and completed. */
+import type { Payload } from '../evaluator/payload.ts';
 import { CONSOLE_LOGGER, harmless } from '../logger.ts';
 import type { Logger } from '../logger.ts';
 import { DEFAULT_RUNTIME } from '../runtime.ts';
 import type { Runtime } from '../runtime.ts';
+import type { SourceFactory } from '../source/data-source.ts';
+import { rulesetOption } from '../source/ruleset-json.ts';
+import type { RulesetJson } from '../source/ruleset-json.ts';
+import { StreamSource } from '../source/stream/stream-source.ts';
+import { USER_AGENT } from '../user-agent.ts';
 
-export interface ClientOptions {
+/** A client of a bridge, or of another source. */
+export type ClientOptions = BridgeOptions | SourceOptions;
+
+/** A client of a bridge. */
+export interface BridgeOptions extends CommonOptions {
   /** Where the bridge is, for example `https://flags.example.com`. */
   readonly url: string;
   /** A server key (`fauna_sk_…`) of the environment to evaluate in. */
   readonly key: string;
-  /** How long `createClient` waits for the first ruleset. 5 000 by default. */
-  readonly timeoutMs?: number;
-  /** How long changes may fail to arrive before the status is `stale`. 30 000 by default. */
-  readonly staleAfterMs?: number;
+  readonly source?: never;
   /** How long a connection may take to be answered. 10 000 by default. */
   readonly connectTimeoutMs?: number;
   /** How long the stream may be silent; the bridge sends a heartbeat every 15 s. 45 000 by default. */
   readonly heartbeatTimeoutMs?: number;
+}
+
+/** A client without a bridge: its rulesets come from a file, from test data, from the application. */
+export interface SourceOptions extends CommonOptions {
+  /** Where rulesets come from: `fileSource(path)`, `staticSource(ruleset)`, a `TestData`. */
+  readonly source: SourceFactory;
+  readonly url?: never;
+  readonly key?: never;
+  readonly connectTimeoutMs?: never;
+  readonly heartbeatTimeoutMs?: never;
+}
+
+interface CommonOptions {
+  /**
+   * Values to begin with until there are better ones: a ruleset as `GET /v1/ruleset` answers it. A newer one is not
+   * replaced by an older state of the same epoch. The object is taken over.
+   */
+  readonly bootstrap?: RulesetJson;
+  /** How long `createClient` waits for the first ruleset. 5 000 by default. */
+  readonly timeoutMs?: number;
+  /** How long changes may fail to arrive before the status is `stale`. 30 000 by default. */
+  readonly staleAfterMs?: number;
   /** Where warnings go; the console by default. */
   readonly logger?: Logger;
   /**
@@ -27,12 +56,10 @@ export interface ClientOptions {
 }
 
 export interface ResolvedOptions {
-  readonly url: string;
-  readonly key: string;
+  readonly source: SourceFactory;
+  readonly bootstrap: Payload | undefined;
   readonly timeoutMs: number;
   readonly staleAfterMs: number;
-  readonly connectTimeoutMs: number;
-  readonly heartbeatTimeoutMs: number;
   readonly logger: Logger;
   readonly runtime: Runtime;
 }
@@ -42,16 +69,40 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Throws a TypeError that names the option which cannot work. */
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
+  const { bootstrap } = options;
   return {
-    url: checkedUrl(options.url),
-    key: checkedKey(options.key),
+    source: options.source === undefined ? bridgeSource(options) : checkedSource(options),
+    bootstrap: bootstrap === undefined ? undefined : rulesetOption('the option bootstrap', bootstrap),
     timeoutMs: duration('timeoutMs', options.timeoutMs, 5000),
     staleAfterMs: duration('staleAfterMs', options.staleAfterMs, 30_000),
-    connectTimeoutMs: duration('connectTimeoutMs', options.connectTimeoutMs, 10_000),
-    heartbeatTimeoutMs: duration('heartbeatTimeoutMs', options.heartbeatTimeoutMs, 45_000),
     logger: checkedLogger(options.logger ?? CONSOLE_LOGGER),
     runtime: { ...DEFAULT_RUNTIME, ...options.runtime },
   };
+}
+
+function bridgeSource(options: BridgeOptions): SourceFactory {
+  const streamOptions = {
+    url: checkedUrl(options.url),
+    key: checkedKey(options.key),
+    userAgent: USER_AGENT,
+    connectTimeoutMs: duration('connectTimeoutMs', options.connectTimeoutMs, 10_000),
+    heartbeatTimeoutMs: duration('heartbeatTimeoutMs', options.heartbeatTimeoutMs, 45_000),
+  };
+  return { createSource: ({ runtime }) => new StreamSource(streamOptions, runtime) };
+}
+
+/** Options of the connection to a bridge, which another source has no use for. */
+const OF_BRIDGES = ['url', 'key', 'connectTimeoutMs', 'heartbeatTimeoutMs'] as const;
+
+function checkedSource(options: SourceOptions): SourceFactory {
+  const { source } = options;
+  if (typeof (source as Partial<SourceFactory> | null)?.createSource !== 'function') {
+    throw new TypeError('the option source must be a source, for example fileSource(path)');
+  }
+  const given: Readonly<Record<string, unknown>> = { ...options };
+  const useless = OF_BRIDGES.find((name) => given[name] !== undefined);
+  if (useless !== undefined) throw new TypeError(`the option ${useless} has no meaning with a source`);
+  return source;
 }
 
 function checkedUrl(url: unknown): string {

@@ -11,37 +11,57 @@ export interface RulesetChange {
   readonly revision: number;
 }
 
+/** What became of a payload, and if it was applied what that changed. */
+export interface Application {
+  readonly result: ApplyResult;
+  readonly change?: RulesetChange;
+}
+
 export class RulesetStore {
   #ruleset: Ruleset | undefined;
-  readonly #onChange: (change: RulesetChange) => void;
-
-  constructor(onChange: (change: RulesetChange) => void) {
-    this.#onChange = onChange;
-  }
+  #isBootstrap = false;
 
   get ruleset(): Ruleset | undefined {
     return this.#ruleset;
   }
 
+  /** See {@link DataSink.resumableFrom}. */
+  get resumableFrom(): Position | undefined {
+    return this.#isBootstrap ? undefined : this.#ruleset?.position;
+  }
+
+  /** Begins with what the application brought along, until something better comes. */
+  bootstrap(payload: Payload): void {
+    this.#ruleset = Ruleset.after(undefined, payload).ruleset;
+    this.#isBootstrap = true;
+  }
+
   /** See {@link DataSink.apply}. */
-  apply(payload: Payload, mayGoBack: boolean): ApplyResult {
+  apply(payload: Payload, mayGoBack: boolean): Application {
     const held = this.#ruleset?.position;
-    const verdict = judge(held, payload, mayGoBack);
-    if (verdict !== 'applied') return verdict;
+    const verdict = judge(this.#isBootstrap, held, payload, mayGoBack);
+    if (verdict !== 'applied') return { result: verdict };
     const { ruleset, changed } = Ruleset.after(this.#ruleset, payload);
+    this.#isBootstrap = false;
     if (changed.length === 0 && isSameLog(held, payload) && held.revision === payload.revision)
-      return 'known';
+      return { result: 'known' };
     this.#ruleset = ruleset;
-    this.#onChange({ keys: changed, epoch: payload.epoch, revision: payload.revision });
-    return 'applied';
+    const { epoch, revision } = payload;
+    return { result: 'applied', change: { keys: changed, epoch, revision } };
   }
 }
 
-function judge(held: Position | undefined, payload: Payload, mayGoBack: boolean): ApplyResult {
+function judge(
+  isBootstrap: boolean,
+  held: Position | undefined,
+  payload: Payload,
+  mayGoBack: boolean,
+): ApplyResult {
   if (payload.from === undefined) {
     return isSameLog(held, payload) && payload.revision < held.revision && !mayGoBack ? 'older' : 'applied';
   }
-  if (!isSameLog(held, payload)) return 'gap';
+  // Whether a bootstrap is what its revision says, nobody knows; nothing is built on it.
+  if (isBootstrap || !isSameLog(held, payload)) return 'gap';
   if (payload.revision <= held.revision) return 'known';
   return payload.from === held.revision ? 'applied' : 'gap';
 }

@@ -1,7 +1,7 @@
 /** The client from outside: statuses, events, waiting, closing. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createClient, FaunaError } from '../../src/index.ts';
-import type { ClientOptions, FaunaClient, Logger } from '../../src/index.ts';
+import type { BridgeOptions, FaunaClient, Logger } from '../../src/index.ts';
 import { FakeRuntime, flush } from '../support/fake-runtime.ts';
 import { audienceOf, booleanFlag, EPOCH, patch, put, ruleFor } from '../support/rulesets.ts';
 
@@ -28,12 +28,12 @@ const logger: Logger = {
   error: (message) => logged.push(`error ${message}`),
 };
 
-function connect(more: Partial<ClientOptions> = {}): Promise<FaunaClient> {
+function connect(more: Partial<BridgeOptions> = {}): Promise<FaunaClient> {
   return createClient({ url: 'http://bridge/', key: 'fauna_sk_x', logger, runtime, ...more });
 }
 
 /** A client with its first ruleset, whose events are heard. */
-async function connected(payload: object = put(1, { a: booleanFlag() }), more: Partial<ClientOptions> = {}) {
+async function connected(payload: object = put(1, { a: booleanFlag() }), more: Partial<BridgeOptions> = {}) {
   const connecting = connect(more);
   await runtime.lastRequest.answer();
   await runtime.lastRequest.event('put', payload);

@@ -7,7 +7,7 @@ import type { Transform } from 'node:stream';
 import { constants, createBrotliCompress, createDeflate, createGzip } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createClient } from '../../src/index.ts';
-import type { ClientOptions, FaunaClient, Logger } from '../../src/index.ts';
+import type { BridgeOptions, FaunaClient, Logger } from '../../src/index.ts';
 import { booleanFlag, patch, put } from '../support/rulesets.ts';
 
 const SILENT: Logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -33,7 +33,7 @@ afterEach(async () => {
   await closed;
 });
 
-function connect(options: Partial<ClientOptions> = {}): Promise<FaunaClient> {
+function connect(options: Partial<BridgeOptions> = {}): Promise<FaunaClient> {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   // Without waiting between attempts, as if the server had wished so.
   const setTimeoutNow = (callback: () => void, delayMs: number): unknown =>

@@ -129,10 +129,10 @@ interface PayloadRow {
 
 function payloads(rows: readonly PayloadRow[]): void {
   test.each(rows)('$name', ({ put, patches, flags, audiences, revision }) => {
-    const store = new RulesetStore(() => undefined);
+    const store = new RulesetStore();
     store.apply(readPayload(put), false);
     for (const patch of patches) {
-      const result = attempt(() => store.apply(readPayload(patch), true));
+      const result = attempt(() => store.apply(readPayload(patch), true).result);
       expect(result === 'applied').toBe(patch.refused !== true);
     }
     expect([...(store.ruleset?.flagKeys ?? [])].sort()).toEqual([...flags].sort());

@@ -144,7 +144,7 @@ describe('payloads', () => {
     fc.assert(
       fc.property(fc.array(edits, { minLength: 1, maxLength: 6 }), (series) => {
         const listed: string[] = [];
-        const store = new RulesetStore((change) => listed.push(...change.keys));
+        const store = new RulesetStore();
         store.apply(readPayload(put(0)), false);
         const before = store.ruleset;
         let flags = {};
@@ -153,7 +153,9 @@ describe('payloads', () => {
           flags = withoutNulls({ ...flags, ...edit.flags });
           audiences = withoutNulls({ ...audiences, ...edit.audiences });
           const payload = readPayload(patch(index, index + 1, edit.flags, edit.audiences));
-          expect(store.apply(payload, true)).toBe('applied');
+          const { result, change } = store.apply(payload, true);
+          expect(result).toBe('applied');
+          listed.push(...(change?.keys ?? []));
         }
         const whole = rulesetOf(flags, audiences);
         expect([...(store.ruleset?.flagKeys ?? [])].sort()).toEqual([...whole.flagKeys].sort());
@@ -171,7 +173,7 @@ describe('payloads', () => {
   });
 
   test('a ruleset that somebody holds does not change under a patch', () => {
-    const store = new RulesetStore(() => undefined);
+    const store = new RulesetStore();
     store.apply(readPayload(put(0, { a: booleanFlag() })), false);
     const held = store.ruleset;
     store.apply(readPayload(patch(0, 1, { a: null })), false);

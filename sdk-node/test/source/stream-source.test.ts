@@ -24,7 +24,7 @@ let live: boolean[];
 beforeEach(() => {
   runtime = new FakeRuntime();
   source = new StreamSource(OPTIONS, runtime);
-  store = new RulesetStore(() => undefined);
+  store = new RulesetStore();
   errors = [];
   live = [];
 });
@@ -42,7 +42,10 @@ function start(): void {
     get position() {
       return store.ruleset?.position;
     },
-    apply: (payload, mayGoBack) => store.apply(payload, mayGoBack),
+    get resumableFrom() {
+      return store.resumableFrom;
+    },
+    apply: (payload, { mayGoBack }) => store.apply(payload, mayGoBack).result,
     live: (isServerStale) => live.push(isServerStale),
     interrupted: (error) => errors.push(error),
   });

@@ -185,7 +185,8 @@ export class StreamSource implements DataSource {
       return;
     }
     // A server that was told where we are reads its database before it sends us back.
-    switch (sink.apply(payload, connection.isResuming || connection.isCurrent)) {
+    const mayGoBack = connection.isResuming || connection.isCurrent;
+    switch (sink.apply(payload, { mayGoBack, isServerStale: connection.isServerStale })) {
       case 'gap':
         this.#resync(connection, 'a patch that does not continue the ruleset');
         return;
@@ -259,8 +260,8 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function eventIdOf({ position }: DataSink): string | undefined {
-  return position === undefined ? undefined : `${position.epoch}:${position.revision}`;
+function eventIdOf({ resumableFrom }: DataSink): string | undefined {
+  return resumableFrom && `${resumableFrom.epoch}:${resumableFrom.revision}`;
 }
 
 function hasCaughtUp({ position }: DataSink, payload: Payload): boolean {
