@@ -60,7 +60,7 @@ impl Place<'_> {
                 );
             }
             ("boolean", Class::Boolean) => return self.is_true_or_false(condition),
-            (_, Class::Array(element)) => collection::array(value, element, condition),
+            (_, Class::Array(element)) => collection::array(self.column, element, condition),
             ("number", Class::Integer { .. } | Class::Single | Class::Double | Class::Numeric(_)) => {
                 number::comparison(value, class, condition)
             }

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use super::class::Class;
 use super::condition::Condition;
 use super::number;
+use super::relation::Column;
 use super::sql::{Sql, array_literal, literal};
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use uuid::Uuid;
 const MAX_CONTAINED: usize = 8;
 
 /// The condition on an array column that is not null, or `None` if only evaluation can tell.
-pub fn array(value: &str, element: &Class, condition: &Condition<'_>) -> Option<Sql> {
+pub fn array(column: &Column, element: &Class, condition: &Condition<'_>) -> Option<Sql> {
     let sought: Vec<String> = match element {
         Class::Enum(labels) if !matches!(condition.kind, "number" | "boolean") => condition.matching(labels),
         Class::Text { is_bytewise: true, .. } if is_plain_equality(condition, "string") => {
@@ -28,12 +29,18 @@ pub fn array(value: &str, element: &Class, condition: &Condition<'_>) -> Option<
         }
         _ => return None,
     };
-    if sought.is_empty() {
-        return Some(Sql::Never);
-    }
+    let value = &column.value;
     let overlaps = format!("{value} OPERATOR(pg_catalog.&&) {}", array_literal(&sought));
+    let has = match &sought[..] {
+        [] => return Some(Sql::Never),
+        // For rows that are read one after the other. Null if there is a null among the elements.
+        [one] if !column.may_be_searched => {
+            Sql::Cheaper(format!("{} OPERATOR(pg_catalog.=) ANY ({value})", literal(one)), overlaps)
+        }
+        _ => Sql::Test(overlaps),
+    };
     // The elements of an array with more dimensions are arrays.
-    Some(Sql::all([Sql::Test(overlaps), Sql::Test(format!("pg_catalog.array_ndims({value}) = 1"))]))
+    Some(Sql::all([has, Sql::Test(format!("pg_catalog.array_ndims({value}) = 1"))]))
 }
 
 /// The condition on a place in a jsonb column, the column's being null included, or `None` if only evaluation can tell.

@@ -1,13 +1,17 @@
 //! The columns of a relation.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
+use std::slice;
 
 use pgrx::{PgTupleDesc, pg_sys};
 
 use super::class::{Class, Classified, ColumnType};
 use super::sql::{Sql, identifier};
 use crate::row::TARGETING_KEY;
+
+/// Access methods whose indexes find no elements: of arrays, they hold the whole.
+const ORDERED: [pg_sys::Oid; 3] = [pg_sys::BTREE_AM_OID, pg_sys::HASH_AM_OID, pg_sys::BRIN_AM_OID];
 
 /// A relation's columns by name.
 pub struct Relation {
@@ -22,6 +26,8 @@ pub struct Column {
     /// Its value, as its base type.
     pub value: String,
     pub class: Class,
+    /// Whether an index may find the rows that have an element in it: GIN or what else is no B-tree.
+    pub may_be_searched: bool,
     /// Whether it is null in no row.
     is_required: bool,
 }
@@ -45,9 +51,13 @@ impl Relation {
                 _ => false,
             };
             let descriptor = PgTupleDesc::from_pg_copy((*relation).rd_att);
+            let searched = searched_columns(relation);
             let columns = (0..descriptor.len())
                 .filter_map(|index| {
-                    Column::of(&descriptor, index, is_enforced && is_not_null((*relation).rd_att, index))
+                    let may_be_searched =
+                        searched.as_ref().is_none_or(|columns| columns.contains(&(index + 1)));
+                    let is_required = is_enforced && is_not_null((*relation).rd_att, index);
+                    Column::of(&descriptor, index, may_be_searched, is_required)
                 })
                 .collect();
             pg_sys::relation_close(relation, lock);
@@ -63,7 +73,12 @@ impl Relation {
 }
 
 impl Column {
-    fn of(descriptor: &PgTupleDesc<'_>, index: usize, is_required: bool) -> Option<(String, Self)> {
+    fn of(
+        descriptor: &PgTupleDesc<'_>,
+        index: usize,
+        may_be_searched: bool,
+        is_required: bool,
+    ) -> Option<(String, Self)> {
         let attribute = descriptor.get(index).filter(|attribute| !attribute.attisdropped)?;
         // SAFETY: a name ends with a zero byte.
         let key = unsafe { CStr::from_ptr(attribute.attname.data.as_ptr()) }.to_string_lossy().into_owned();
@@ -74,7 +89,7 @@ impl Column {
         });
         let name = identifier(&key);
         let value = cast.map_or_else(|| name.clone(), |cast| format!("{name}::{cast}"));
-        Some((key, Self { name, value, class, is_required }))
+        Some((key, Self { name, value, class, may_be_searched, is_required }))
     }
 
     pub fn is_present(&self) -> Sql {
@@ -84,6 +99,51 @@ impl Column {
             Class::Composite => Sql::Test(format!("{} IS DISTINCT FROM NULL", self.name)),
             _ => Sql::Present(self.name.clone()),
         }
+    }
+}
+
+/// The numbers of the columns that have an index other than one for order, equality or ranges of blocks. `None` where the
+/// rows are in other relations, whose indexes may come into it.
+///
+/// # Safety
+/// A relation that is open.
+unsafe fn searched_columns(relation: pg_sys::Relation) -> Option<HashSet<usize>> {
+    // SAFETY: the caller vouches for the relation; its indexes stay while it is locked, and a key column is counted by the
+    // index's own row.
+    unsafe {
+        let row = &*(*relation).rd_rel;
+        match row.relkind.cast_unsigned() {
+            b'm' => {}
+            b'r' if !row.relhassubclass => {}
+            _ => return None,
+        }
+        let lock = pg_sys::AccessShareLock.cast_signed();
+        let mut columns = HashSet::new();
+        for id in ids(pg_sys::RelationGetIndexList(relation)) {
+            let index = pg_sys::index_open(id, lock);
+            if !ORDERED.contains(&(*(*index).rd_rel).relam) {
+                let row = (*index).rd_index;
+                let keys = usize::try_from((*row).indnkeyatts).unwrap_or_default();
+                let keys = (*row).indkey.values.as_slice(keys);
+                columns.extend(keys.iter().filter_map(|key| usize::try_from(*key).ok()));
+            }
+            pg_sys::index_close(index, lock);
+        }
+        Some(columns)
+    }
+}
+
+/// The elements of a list of ids.
+///
+/// # Safety
+/// A list of ids, which may be empty, and lives as long as it is asked for.
+unsafe fn ids<'a>(list: *mut pg_sys::List) -> impl Iterator<Item = pg_sys::Oid> + 'a {
+    // SAFETY: the caller vouches for the list, whose elements follow one another; an empty one is a null pointer.
+    unsafe {
+        let cells = list.as_ref().map_or(&[][..], |list| {
+            slice::from_raw_parts(list.elements, list.length.try_into().unwrap_or(0))
+        });
+        cells.iter().map(|cell| cell.oid_value)
     }
 }
 

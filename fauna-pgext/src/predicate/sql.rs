@@ -12,6 +12,8 @@ pub enum Sql {
     Never,
     /// An expression that binds closer than `NOT`. It may be null only in a [`Sql::Strict`].
     Test(String),
+    /// Two tests that are true in the same rows. The first costs less, and may be null where the second is false.
+    Cheaper(String, String),
     /// The first of the two, which is null exactly where the second is false; and then the whole is false.
     Strict(Box<Sql>, Box<Sql>),
     /// Whether an expression is not null.
@@ -90,10 +92,20 @@ impl Sql {
     /// For a `WHERE`, which takes null for false: true in the same rows, and without asking what a null answers anyway.
     pub fn for_where(self) -> Self {
         match self {
-            Self::Strict(matches, _) => *matches,
+            Self::Strict(matches, _) => matches.cheaper(),
             Self::All(parts) => Self::all(parts.into_iter().map(Self::for_where)),
             Self::Any(parts) => Self::any(parts.into_iter().map(Self::for_where)),
             other => other.without_null(),
+        }
+    }
+
+    /// Where null counts as false.
+    fn cheaper(self) -> Self {
+        match self {
+            Self::Cheaper(cheap, _) => Self::Test(cheap),
+            Self::All(parts) => Self::All(parts.into_iter().map(Self::cheaper).collect()),
+            Self::Any(parts) => Self::Any(parts.into_iter().map(Self::cheaper).collect()),
+            other => other,
         }
     }
 
@@ -126,7 +138,7 @@ impl fmt::Display for Sql {
         match self {
             Self::Always => f.write_str("true"),
             Self::Never => f.write_str("false"),
-            Self::Test(test) => f.write_str(test),
+            Self::Test(test) | Self::Cheaper(_, test) => f.write_str(test),
             Self::Present(expression) => write!(f, "{expression} IS NOT NULL"),
             Self::Missing(expression) => write!(f, "{expression} IS NULL"),
             Self::Strict(matches, is_present) => write!(f, "({matches} AND {is_present})"),

@@ -82,6 +82,10 @@ async fn predicates_are_what_one_would_write() {
             r#"(tags OPERATOR(pg_catalog.&&) '{"a b",x}' AND pg_catalog.array_ndims(tags) = 1)"#,
         ),
         (
+            r#""tags", "type": "string", "operator": "eq", "values": ["a b"]"#,
+            "('a b' OPERATOR(pg_catalog.=) ANY (tags) AND pg_catalog.array_ndims(tags) = 1)",
+        ),
+        (
             r#""profile.plan", "type": "string", "operator": "eq", "values": ["pro"]"#,
             r#"(profile @> '{"plan":"pro"}' OR profile @> '{"plan":["pro"]}')"#,
         ),
@@ -91,6 +95,25 @@ async fn predicates_are_what_one_would_write() {
         (r#""targetingKey", "type": "string", "operator": "eq", "values": ["1"]"#, "false"),
     ] {
         assert_eq!(sql(&client, &format!("{{\"attribute\": {condition}}}")).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn an_element_is_sought_as_the_indexes_of_its_column_have_it() {
+    let client = database_with_users().await.connect().await;
+    let condition = r#"{"attribute": "tags", "type": "string", "operator": "eq", "values": ["a"]}"#;
+    let overlap = "(tags OPERATOR(pg_catalog.&&) '{a}' AND pg_catalog.array_ndims(tags) = 1)";
+    let any = "('a' OPERATOR(pg_catalog.=) ANY (tags) AND pg_catalog.array_ndims(tags) = 1)";
+    for (change, expected) in [
+        ("CREATE INDEX of_the_whole ON users (tags)", any),
+        ("CREATE INDEX of_another ON users USING gin (profile)", any),
+        ("CREATE INDEX of_elements ON users USING gin (tags)", overlap),
+        ("DROP INDEX of_elements", any),
+        // The rows of a child may have an index that the parent has not.
+        ("CREATE TABLE children () INHERITS (users)", overlap),
+    ] {
+        run(&client, change).await;
+        assert_eq!(sql(&client, condition).await, expected, "{change}");
     }
 }
 
