@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsdown';
 
 export default defineConfig({
-  entry: { index: 'src/index.ts' },
+  entry: { index: 'src/index.ts', openfeature: 'src/openfeature/index.ts' },
   format: ['esm', 'cjs'],
   platform: 'node',
   target: 'node20',

@@ -17,6 +17,20 @@ import type { ClientOptions, ResolvedOptions } from './options.ts';
  * if (fauna.boolean('checkout', { targetingKey: user.id, plan: user.plan }, false)) …
  */
 export async function createClient(options: ClientOptions): Promise<FaunaClient> {
+  const { client, settled } = startClient(options);
+  await settled;
+  return client;
+}
+
+/** A client that is on its way. */
+export interface StartedClient {
+  readonly client: FaunaClient;
+  /** Resolves when `createClient` would, or the client is closed. Never rejects. */
+  readonly settled: Promise<void>;
+}
+
+/** `createClient` for those who need the client before it has settled. Throws a TypeError for options that cannot work. */
+export function startClient(options: ClientOptions): StartedClient {
   const resolved = resolveOptions(options);
   const { logger, runtime, timeoutMs } = resolved;
   const events = new Emitter<ClientEvents>((error) => {
@@ -24,9 +38,10 @@ export async function createClient(options: ClientOptions): Promise<FaunaClient>
   });
   const follower = new Follower(resolved, events);
   const client = new FaunaClient({ options: resolved, events, follower, closeables: [follower] });
-  await atMost(timeoutMs, follower.firstNews, runtime);
-  warnOfWhatIsMissing(client, resolved);
-  return client;
+  const settled = atMost(timeoutMs, follower.firstNews, runtime).then(() => {
+    warnOfWhatIsMissing(client, resolved);
+  });
+  return { client, settled };
 }
 
 async function atMost(limitMs: number, news: Promise<void>, runtime: Runtime): Promise<void> {
@@ -39,6 +54,7 @@ async function atMost(limitMs: number, news: Promise<void>, runtime: Runtime): P
 }
 
 function warnOfWhatIsMissing({ position, status }: FaunaClient, { logger }: ResolvedOptions): void {
+  if (status === 'closed') return;
   if (position === undefined) {
     logger.warn('no ruleset yet: evaluations give their defaults until it arrives');
   } else if (status !== 'ready') {

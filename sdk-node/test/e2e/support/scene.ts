@@ -42,6 +42,11 @@ export class Scene {
     client.on('error', (error) => this.errors.push(error));
   }
 
+  /** For another bridge of the same database. */
+  get conninfo(): string {
+    return this.#cluster.conninfo(this.#database);
+  }
+
   /** Runs SQL in psql. */
   readonly sql = (statements: string): Promise<string> => this.#cluster.sql(this.#database, statements);
 
