@@ -14,10 +14,12 @@ export type FaunaErrorCode =
   | 'TIMEOUT'
   /** What came could not be applied; everything is fetched anew. */
   | 'PROTOCOL'
+  /** The file of rulesets cannot be read, or is none. */
+  | 'FILE'
   /** The client was closed. */
   | 'CLOSED';
 
-/** An error of the connection, never of an evaluation. Holds no key and no context. */
+/** An error of the source, never of an evaluation. Holds no key and no context. */
 export class FaunaError extends Error {
   override readonly name = 'FaunaError';
   readonly code: FaunaErrorCode;

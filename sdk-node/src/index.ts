@@ -23,6 +23,8 @@ export type {
   SourceFactory,
   SourceHost,
 } from './source/data-source.ts';
+export { fileSource } from './source/file/file-source.ts';
+export type { FileSourceOptions } from './source/file/file-source.ts';
 export type { RulesetJson } from './source/ruleset-json.ts';
 export type { RulesetChange } from './source/ruleset-store.ts';
 export { staticSource } from './source/static-source.ts';

@@ -2,6 +2,7 @@
  * The client as an application sees it: evaluates against the ruleset that its follower holds, and tells of changes.
  * `create-client.ts` wires its parts.
  */
+import { duration } from '../duration.ts';
 import type { EvaluationContext } from '../evaluator/context.ts';
 import type { JsonValue } from '../evaluator/json-value.ts';
 import type { FaunaError } from '../fauna-error.ts';
@@ -11,7 +12,6 @@ import type { Emitter, Listener } from './emitter.ts';
 import { Evaluator } from './evaluator.ts';
 import type { EvaluatedFlags } from './evaluator.ts';
 import type { ClientEvents, Follower } from './follower.ts';
-import { duration } from './options.ts';
 import type { ResolvedOptions } from './options.ts';
 import { untilRuleset } from './until-ruleset.ts';
 

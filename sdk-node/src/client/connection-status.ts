@@ -10,6 +10,7 @@
  * some age.
  */
 import type { Runtime } from '../runtime.ts';
+import { SingleTimer } from '../single-timer.ts';
 
 export type ClientStatus = 'initializing' | 'ready' | 'stale' | 'closed';
 
@@ -19,15 +20,14 @@ export interface StatusChange {
 }
 
 export class ConnectionStatus {
-  readonly #runtime: Runtime;
+  readonly #staleTimer: SingleTimer;
   readonly #staleAfterMs: number;
   readonly #onChange: (change: StatusChange) => void;
   #status: ClientStatus = 'initializing';
   #isCutOff = true;
-  #staleTimer: unknown;
 
   constructor(runtime: Runtime, staleAfterMs: number, onChange: (change: StatusChange) => void) {
-    this.#runtime = runtime;
+    this.#staleTimer = new SingleTimer(runtime);
     this.#staleAfterMs = staleAfterMs;
     this.#onChange = onChange;
   }
@@ -39,15 +39,16 @@ export class ConnectionStatus {
   /** A ruleset is held; `isStale` when it is of unknown age. */
   hasRuleset(isStale: boolean): void {
     if (this.#status !== 'initializing') return;
-    this.#set(isStale ? 'stale' : 'ready');
+    // First the timer: whoever hears of the status may close the client.
     if (!isStale && this.#isCutOff) this.#startTimer();
+    this.#set(isStale ? 'stale' : 'ready');
   }
 
   /** Changes arrive; or they would, if the server itself were not cut off. */
   live(isServerStale: boolean): void {
     if (this.#status === 'closed') return;
     this.#isCutOff = isServerStale;
-    this.#stopTimer();
+    this.#staleTimer.clear();
     if (this.#status !== 'initializing') this.#set(isServerStale ? 'stale' : 'ready');
   }
 
@@ -55,11 +56,11 @@ export class ConnectionStatus {
   interrupted(): void {
     if (this.#status === 'closed') return;
     this.#isCutOff = true;
-    if (this.#status === 'ready' && this.#staleTimer === undefined) this.#startTimer();
+    if (this.#status === 'ready' && !this.#staleTimer.isSet) this.#startTimer();
   }
 
   close(): void {
-    this.#stopTimer();
+    this.#staleTimer.clear();
     this.#set('closed');
   }
 
@@ -71,14 +72,8 @@ export class ConnectionStatus {
   }
 
   #startTimer(): void {
-    this.#staleTimer = this.#runtime.setTimeout(() => {
-      this.#staleTimer = undefined;
+    this.#staleTimer.set(this.#staleAfterMs, () => {
       if (this.#status === 'ready') this.#set('stale');
-    }, this.#staleAfterMs);
-  }
-
-  #stopTimer(): void {
-    if (this.#staleTimer !== undefined) this.#runtime.clearTimeout(this.#staleTimer);
-    this.#staleTimer = undefined;
+    });
   }
 }

@@ -28,7 +28,7 @@ export interface ClientEvents {
 }
 
 /** Nobody waits for these to pass: somebody has to do something. */
-const LASTING: readonly FaunaError['code'][] = ['UNAUTHORIZED', 'FORBIDDEN'];
+const LASTING: readonly FaunaError['code'][] = ['UNAUTHORIZED', 'FORBIDDEN', 'FILE'];
 
 export class Follower {
   readonly #store = new RulesetStore();
@@ -87,6 +87,7 @@ export class Follower {
       get resumableFrom() {
         return store.resumableFrom;
       },
+      restore: (payload) => this.#applied(store.apply(payload, false), true),
       apply: (payload, { mayGoBack, isServerStale }) =>
         this.#applied(store.apply(payload, mayGoBack), isServerStale),
       live: (isServerStale) => {

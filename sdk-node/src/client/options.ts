@@ -1,12 +1,16 @@
 /** What `createClient` is told, checked and completed. */
+import { duration } from '../duration.ts';
 import type { Payload } from '../evaluator/payload.ts';
 import { CONSOLE_LOGGER, harmless } from '../logger.ts';
 import type { Logger } from '../logger.ts';
 import { DEFAULT_RUNTIME } from '../runtime.ts';
 import type { Runtime } from '../runtime.ts';
+import { CachedSource } from '../source/cache/cached-source.ts';
+import { RulesetCache } from '../source/cache/ruleset-cache.ts';
 import type { SourceFactory } from '../source/data-source.ts';
 import { rulesetOption } from '../source/ruleset-json.ts';
 import type { RulesetJson } from '../source/ruleset-json.ts';
+import { PollSource } from '../source/poll/poll-source.ts';
 import { StreamSource } from '../source/stream/stream-source.ts';
 import { USER_AGENT } from '../user-agent.ts';
 
@@ -20,10 +24,24 @@ export interface BridgeOptions extends CommonOptions {
   /** A server key (`fauna_sk_…`) of the environment to evaluate in. */
   readonly key: string;
   readonly source?: never;
+  /**
+   * How changes come: by a `stream`, within milliseconds (the default), or by asking for them in a `poll`, where nothing
+   * can stay open: in serverless functions, behind proxies that buffer.
+   */
+  readonly mode?: 'stream' | 'poll';
+  /** With the mode `poll`: how long to wait between two questions, at least 1 000. 30 000 by default. */
+  readonly pollIntervalMs?: number;
   /** How long a connection may take to be answered. 10 000 by default. */
   readonly connectTimeoutMs?: number;
-  /** How long the stream may be silent; the bridge sends a heartbeat every 15 s. 45 000 by default. */
+  /**
+   * With the mode `stream`: how long it may be silent; the bridge sends a heartbeat every 15 s. 45 000 by default.
+   */
   readonly heartbeatTimeoutMs?: number;
+  /**
+   * A folder for the last known ruleset, to begin with when the bridge cannot be reached; it is made if it is not
+   * there. Processes and keys may share it. None by default.
+   */
+  readonly cacheDir?: string;
 }
 
 /** A client without a bridge: its rulesets come from a file, from test data, from the application. */
@@ -32,8 +50,11 @@ export interface SourceOptions extends CommonOptions {
   readonly source: SourceFactory;
   readonly url?: never;
   readonly key?: never;
+  readonly mode?: never;
+  readonly pollIntervalMs?: never;
   readonly connectTimeoutMs?: never;
   readonly heartbeatTimeoutMs?: never;
+  readonly cacheDir?: never;
 }
 
 interface CommonOptions {
@@ -64,9 +85,6 @@ export interface ResolvedOptions {
   readonly runtime: Runtime;
 }
 
-/** A timer of Node cannot be set for longer; it would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /** Throws a TypeError that names the option which cannot work. */
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
   const { bootstrap } = options;
@@ -81,18 +99,42 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
 }
 
 function bridgeSource(options: BridgeOptions): SourceFactory {
-  const streamOptions = {
+  const { mode = 'stream' } = options;
+  if (!MODES.includes(mode)) throw new TypeError(`the option mode must be one of ${MODES.join(', ')}`);
+  const every = {
     url: checkedUrl(options.url),
     key: checkedKey(options.key),
     userAgent: USER_AGENT,
     connectTimeoutMs: duration('connectTimeoutMs', options.connectTimeoutMs, 10_000),
     heartbeatTimeoutMs: duration('heartbeatTimeoutMs', options.heartbeatTimeoutMs, 45_000),
+    pollIntervalMs: duration('pollIntervalMs', options.pollIntervalMs, 30_000, 1000),
   };
-  return { createSource: ({ runtime }) => new StreamSource(streamOptions, runtime) };
+  const cacheDir = checkedFolder(options.cacheDir);
+  return {
+    createSource: (host) => {
+      const { runtime, logger } = host;
+      const source = mode === 'poll' ? new PollSource(every, runtime) : new StreamSource(every, runtime);
+      if (cacheDir === undefined) return source;
+      const warn = (message: string): void => {
+        logger.warn(message);
+      };
+      return new CachedSource(source, new RulesetCache(cacheDir, every, runtime.now, warn), host);
+    },
+  };
 }
 
+const MODES: readonly unknown[] = ['stream', 'poll'] satisfies BridgeOptions['mode'][];
+
 /** Options of the connection to a bridge, which another source has no use for. */
-const OF_BRIDGES = ['url', 'key', 'connectTimeoutMs', 'heartbeatTimeoutMs'] as const;
+const OF_BRIDGES = [
+  'url',
+  'key',
+  'mode',
+  'pollIntervalMs',
+  'connectTimeoutMs',
+  'heartbeatTimeoutMs',
+  'cacheDir',
+] as const;
 
 function checkedSource(options: SourceOptions): SourceFactory {
   const { source } = options;
@@ -129,19 +171,15 @@ function checkedKey(key: unknown): string {
   return key;
 }
 
+function checkedFolder(folder: unknown): string | undefined {
+  if (folder === undefined || (typeof folder === 'string' && folder !== '')) return folder;
+  throw new TypeError('the option cacheDir must be the path of a folder');
+}
+
 function checkedLogger(logger: Logger): Logger {
   const { info, warn, error } = logger as Partial<Logger>;
   if ([info, warn, error].some((write) => typeof write !== 'function')) {
     throw new TypeError('the option logger must have the functions info, warn and error');
   }
   return harmless(logger);
-}
-
-/** Checks a duration; also for those given to methods. */
-export function duration(name: string, value: number | undefined, fallback: number): number {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'number' || !(value >= 0 && value <= MAX_TIMER_MS)) {
-    throw new TypeError(`the option ${name} must be a number of milliseconds from 0 to ${MAX_TIMER_MS}`);
-  }
-  return value;
 }

@@ -36,6 +36,8 @@ export interface DataSink {
    * bootstrap is the application's word, so everything is asked for.
    */
   readonly resumableFrom: Position | undefined;
+  /** Takes a put that was known before, by a cache: values of some age, until something better comes. */
+  restore(payload: Payload): ApplyResult;
   /** Takes a payload, whole or not at all. */
   apply(payload: Payload, delivery: Delivery): ApplyResult;
   /** From now on every change arrives; `isServerStale` when the server itself is cut off from its database. */

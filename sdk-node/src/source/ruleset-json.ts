@@ -20,16 +20,16 @@ export interface RulesetJson {
   readonly audiences?: Readonly<Record<string, unknown>>;
 }
 
-const LOCAL = { environment: 'local', epoch: 'local', revision: 0, audiences: {} };
+const LOCAL = { environment: 'local', epoch: 'local', audiences: {} };
 
 /**
- * Reads a whole ruleset; documents are read when they are compiled, each for itself. Throws {@link DocumentError} when
- * it is not of its form.
+ * Reads a whole ruleset, which has this revision if it does not say. Documents are read when they are compiled, each
+ * for itself. Throws {@link DocumentError} when it is not of its form.
  */
-export function readRuleset(value: unknown): Payload {
+export function readRuleset(value: unknown, revision = 0): Payload {
   const ruleset = readObject(value, 'ruleset');
   if (member(ruleset, 'from') !== undefined) throw new DocumentError('from: a patch is no whole ruleset');
-  return readPayload({ ...LOCAL, ...ruleset });
+  return readPayload({ ...LOCAL, revision, ...ruleset });
 }
 
 /** Reads a ruleset that an application passes as `name`; throws a TypeError that says what is wrong with it. */

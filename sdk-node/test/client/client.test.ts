@@ -114,6 +114,9 @@ describe('createClient', () => {
     ['staleAfterMs', { staleAfterMs: -1 }],
     ['connectTimeoutMs', { connectTimeoutMs: 2 ** 31 }],
     ['heartbeatTimeoutMs', { heartbeatTimeoutMs: '45' as never }],
+    ['mode', { mode: 'push' as never }],
+    ['pollIntervalMs', { pollIntervalMs: 999 }],
+    ['cacheDir', { cacheDir: '' }],
   ])('rejects a bad %s', async (name, options) => {
     await expect(connect(options)).rejects.toThrow(name);
     expect(runtime.requests).toHaveLength(0);

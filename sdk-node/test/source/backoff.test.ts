@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Backoff } from '../../src/source/stream/backoff.ts';
+import { Backoff } from '../../src/source/http/backoff.ts';
 
 const OPTIONS = { baseMs: 1000, maxMs: 30_000, healthyMs: 60_000 };
 

@@ -47,7 +47,7 @@ test.each([{}, null, 'flags.json'])('%o as the option source is a TypeError', as
   );
 });
 
-test.each(['url', 'key', 'connectTimeoutMs', 'heartbeatTimeoutMs'])(
+test.each(['url', 'key', 'mode', 'pollIntervalMs', 'connectTimeoutMs', 'heartbeatTimeoutMs', 'cacheDir'])(
   'the option %s beside a source is a TypeError that says so',
   async (name) => {
     const options = { source: staticSource(ruleset), [name]: 'x' };

@@ -45,6 +45,7 @@ function start(): void {
     get resumableFrom() {
       return store.resumableFrom;
     },
+    restore: (payload) => store.apply(payload, false).result,
     apply: (payload, { mayGoBack }) => store.apply(payload, mayGoBack).result,
     live: (isServerStale) => live.push(isServerStale),
     interrupted: (error) => errors.push(error),
@@ -395,4 +396,13 @@ test('errors say what happened and hold no key', async () => {
     'the connection failed: ECONNREFUSED',
     'the server answered 404',
   ]);
+});
+
+test('close does not wait for a fetch that knows nothing of the abort', async () => {
+  const { now, random, setTimeout, clearTimeout } = runtime;
+  const fetch = (): Promise<never> => new Promise(() => undefined);
+  source = new StreamSource(OPTIONS, { fetch, now, random, setTimeout, clearTimeout });
+  start();
+  await source.close();
+  expect(source.state).toBe('closed');
 });

@@ -51,6 +51,12 @@ export class FakeRequest {
     await flush();
   }
 
+  /** Answers with a body that is whole. */
+  async answerWhole(status: number, headers: Record<string, string> = {}, text?: string): Promise<void> {
+    this.#settle.resolve(new Response(text ?? null, { status, headers }));
+    await flush();
+  }
+
   /** Sends text on the open stream. */
   async send(text: string): Promise<void> {
     if (!this.isAborted) this.#body?.enqueue(new TextEncoder().encode(text));

@@ -20,8 +20,10 @@ import type { Payload } from '../../evaluator/payload.ts';
 import { FaunaError } from '../../fauna-error.ts';
 import type { Runtime } from '../../runtime.ts';
 import type { DataSink, DataSource } from '../data-source.ts';
-import { Backoff } from './backoff.ts';
-import { errorOfException, errorOfResponse, retryAfterMs } from './refusal.ts';
+import { errorOfException, errorOfResponse, retryAfterMs } from '../http/refusal.ts';
+import { RetryDelay } from '../http/retry-delay.ts';
+import { unlessAborted } from '../http/unless-aborted.ts';
+import { SingleTimer } from '../../single-timer.ts';
 import { SseParser } from './sse-parser.ts';
 import type { SseEvent } from './sse-parser.ts';
 
@@ -34,9 +36,7 @@ export interface StreamOptions {
   readonly heartbeatTimeoutMs: number;
 }
 
-const BACKOFF = { baseMs: 1000, maxMs: 30_000, healthyMs: 60_000 };
-/** A refused key may be created or renewed later, so it is tried again; but nobody is waiting for the answer. */
-const REFUSED_RETRY_MS = 60_000;
+const EXPECTED = { type: 'text/event-stream', noun: 'event stream' };
 
 export type StreamState = 'idle' | 'connecting' | 'streaming' | 'waiting' | 'closed';
 
@@ -56,18 +56,20 @@ interface Connection {
 export class StreamSource implements DataSource {
   readonly #options: StreamOptions;
   readonly #runtime: Runtime;
-  readonly #backoff: Backoff;
+  readonly #retryDelay: RetryDelay;
+  /** For the answer, for the next sign of life, or for the next attempt. */
+  readonly #timer: SingleTimer;
   #sink: DataSink | undefined;
   #state: StreamState = 'idle';
   #connection: Connection | undefined;
-  #timer: unknown;
   #needsPut = false;
   #reading: Promise<void> = Promise.resolve();
 
   constructor(options: StreamOptions, runtime: Runtime) {
     this.#options = options;
     this.#runtime = runtime;
-    this.#backoff = new Backoff(BACKOFF, runtime.random);
+    this.#retryDelay = new RetryDelay(runtime.random);
+    this.#timer = new SingleTimer(runtime);
   }
 
   get state(): StreamState {
@@ -82,7 +84,7 @@ export class StreamSource implements DataSource {
 
   async close(): Promise<void> {
     this.#state = 'closed';
-    this.#setTimer(undefined);
+    this.#timer.clear();
     this.#connection?.controller.abort();
     this.#connection = undefined;
     await this.#reading;
@@ -101,7 +103,7 @@ export class StreamSource implements DataSource {
     this.#state = 'connecting';
     this.#connection = connection;
     const timeoutMs = this.#options.connectTimeoutMs;
-    this.#setTimer(timeoutMs, () => {
+    this.#timer.set(timeoutMs, () => {
       this.#disconnect(connection, new FaunaError('TIMEOUT', `no answer within ${timeoutMs} ms`));
     });
     this.#reading = this.#read(connection, sink, lastEventId);
@@ -109,12 +111,14 @@ export class StreamSource implements DataSource {
 
   /** Reads one connection from request to end. Never rejects: every end becomes a disconnect. */
   async #read(connection: Connection, sink: DataSink, lastEventId: string | undefined): Promise<void> {
+    const { signal } = connection.controller;
     try {
-      const response = await this.#runtime.fetch(`${this.#options.url}/v1/stream`, {
+      const asked = this.#runtime.fetch(`${this.#options.url}/v1/stream`, {
         headers: this.#headers(lastEventId),
-        signal: connection.controller.signal,
+        signal,
       });
-      const refusal = errorOfResponse(response);
+      const response = await unlessAborted(asked, signal);
+      const refusal = errorOfResponse(response, EXPECTED);
       if (refusal !== undefined || response.body === null) {
         const error =
           refusal ?? new FaunaError('BAD_RESPONSE', 'the answer has no body', { status: response.status });
@@ -136,7 +140,7 @@ export class StreamSource implements DataSource {
         if (connection === this.#connection) this.#receive(connection, sink, event);
       },
       onRetry: (delayMs) => {
-        this.#backoff.setBase(delayMs);
+        this.#retryDelay.setBase(delayMs);
       },
     });
     const read = async (): Promise<void> => {
@@ -146,8 +150,7 @@ export class StreamSource implements DataSource {
         parser.push(chunk);
       }
     };
-    // A body of the real world fails when its request is aborted; one of an injected fetch need not know about that.
-    await Promise.race([read(), aborted(connection.controller.signal)]);
+    await unlessAborted(read(), connection.controller.signal);
   }
 
   #opened(connection: Connection, sink: DataSink): void {
@@ -162,7 +165,7 @@ export class StreamSource implements DataSource {
   /** Heartbeats come every 15 s; silence means a connection that died without telling. */
   #watch(connection: Connection): void {
     const timeoutMs = this.#options.heartbeatTimeoutMs;
-    this.#setTimer(timeoutMs, () => {
+    this.#timer.set(timeoutMs, () => {
       this.#disconnect(connection, new FaunaError('TIMEOUT', `silence for ${timeoutMs} ms`));
     });
   }
@@ -221,10 +224,8 @@ export class StreamSource implements DataSource {
     connection.controller.abort();
 
     const uptimeMs = connection.openedAt === undefined ? 0 : this.#runtime.now() - connection.openedAt;
-    const isRefused = error.code === 'UNAUTHORIZED' || error.code === 'FORBIDDEN';
-    const delayMs = isRefused ? this.#backoff.jittered(REFUSED_RETRY_MS) : this.#backoff.next(uptimeMs);
     this.#state = 'waiting';
-    this.#setTimer(Math.max(delayMs, atLeastMs), () => {
+    this.#timer.set(this.#retryDelay.after(error, uptimeMs, atLeastMs), () => {
       this.#connect(sink);
     });
     sink.interrupted(error);
@@ -239,25 +240,6 @@ export class StreamSource implements DataSource {
       ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
     };
   }
-
-  /** There is one timer: for the answer, for the next sign of life, or for the next attempt. */
-  #setTimer(delayMs: undefined): void;
-  #setTimer(delayMs: number, callback: () => void): void;
-  #setTimer(delayMs: number | undefined, callback?: () => void): void {
-    if (this.#timer !== undefined) this.#runtime.clearTimeout(this.#timer);
-    this.#timer =
-      delayMs === undefined || callback === undefined
-        ? undefined
-        : this.#runtime.setTimeout(callback, delayMs);
-  }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => {
-      resolve();
-    });
-  });
 }
 
 function eventIdOf({ resumableFrom }: DataSink): string | undefined {

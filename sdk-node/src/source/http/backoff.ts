@@ -26,6 +26,11 @@ export class Backoff {
     this.#baseMs = Math.min(Math.max(delayMs, this.#options.baseMs), this.#options.maxMs);
   }
 
+  /** All is well: the next failure is the first. */
+  reset(): void {
+    this.#failures = 0;
+  }
+
   /** The wait after a connection that was up for `uptimeMs` (0 if it never was). */
   next(uptimeMs: number): number {
     if (uptimeMs >= this.#options.healthyMs) this.#failures = 0;

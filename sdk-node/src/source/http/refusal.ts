@@ -5,8 +5,19 @@ import type { StreamResponse } from '../../runtime.ts';
 /** No server's Retry-After keeps a client away for longer. */
 const MAX_RETRY_AFTER_MS = 5 * 60_000;
 
-/** Why this answer is no stream; undefined if it is one. */
-export function errorOfResponse({ status, headers }: StreamResponse): FaunaError | undefined {
+/** What an answer must be. */
+export interface Expected {
+  /** Its media type, in lower case. */
+  readonly type: string;
+  /** What that is to a person. */
+  readonly noun: string;
+}
+
+/** Why this answer is not what was asked for; undefined if it is. */
+export function errorOfResponse(
+  { status, headers }: StreamResponse,
+  expected: Expected,
+): FaunaError | undefined {
   if (status === 401) {
     return new FaunaError('UNAUTHORIZED', 'the SDK key is unknown, revoked or expired', { status });
   }
@@ -22,9 +33,9 @@ export function errorOfResponse({ status, headers }: StreamResponse): FaunaError
     });
   }
   if (status !== 200) return new FaunaError('BAD_RESPONSE', `the server answered ${status}`, { status });
-  const type = headers.get('content-type') ?? '';
-  if (/^text\/event-stream\b/i.test(type)) return undefined;
-  return new FaunaError('BAD_RESPONSE', 'the answer is no event stream; is the URL the bridge’s?', {
+  const [type] = (headers.get('content-type') ?? '').split(';');
+  if (type?.trim().toLowerCase() === expected.type) return undefined;
+  return new FaunaError('BAD_RESPONSE', `the answer is no ${expected.noun}; is the URL the bridge’s?`, {
     status,
   });
 }
@@ -40,6 +51,11 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   const { code } = (error.cause ?? error) as { readonly code?: unknown };
   return typeof code === 'string' ? code : error.message;
+}
+
+/** True for a key that the server does not let in: somebody has to do something. */
+export function isRefusal({ code }: FaunaError): boolean {
+  return code === 'UNAUTHORIZED' || code === 'FORBIDDEN';
 }
 
 /** The wait a `Retry-After` header asks for, in seconds or as a date; 0 without one. */
