@@ -4,11 +4,14 @@
  */
 import type { EvaluationContext } from '../evaluator/context.ts';
 import type { Evaluation } from '../evaluator/evaluation.ts';
+import type { CompiledFlag } from '../evaluator/flag.ts';
 import { instantOfMs } from '../evaluator/instant.ts';
 import type { Instant } from '../evaluator/instant.ts';
 import type { JsonValue } from '../evaluator/json-value.ts';
+import { FLAG_NOT_FOUND } from '../evaluator/ruleset.ts';
 import type { Ruleset } from '../evaluator/ruleset.ts';
-import { defaulted, detailsOf } from './details.ts';
+import type { UsageCount } from '../evaluator/usage.ts';
+import { defaulted, detailsOf, detailsWith } from './details.ts';
 import type { EvaluationDetails } from './details.ts';
 
 /** What a caller asks for; `json` is any value of a flag of kind `json`. */
@@ -18,6 +21,8 @@ export type ValueType = 'boolean' | 'string' | 'number' | 'json';
 export type EvaluatedFlags = Readonly<Record<string, EvaluationDetails<JsonValue | undefined>>>;
 
 export class Evaluator {
+  /** Whether evaluations are counted, for {@link takeUsage}. Off, counting costs nothing; on, an addition. */
+  countsUsage = false;
   readonly #ruleset: () => Ruleset | undefined;
   readonly #clock: () => Instant;
 
@@ -29,14 +34,13 @@ export class Evaluator {
   /** The flag's value; undefined when there is none of this type. */
   value(key: string, context: EvaluationContext, type: ValueType): JsonValue | undefined {
     const ruleset = this.#ruleset();
-    if (ruleset === undefined) return undefined;
-    try {
-      const { value } = ruleset.evaluate(key, context, this.#clock);
-      return isOfType(ruleset, key, value, type) ? value : undefined;
-    } catch {
-      // Reading the context threw; the twin with details says so.
-      return undefined;
-    }
+    const flag = ruleset?.flag(key);
+    if (ruleset === undefined || flag === undefined) return undefined;
+    const evaluation = tryEvaluate(ruleset, flag, context, this.#clock);
+    const value = evaluation?.value;
+    const isServed = isOfType(flag, value, type);
+    if (this.countsUsage) count(flag, isServed ? evaluation : undefined);
+    return isServed ? value : undefined;
   }
 
   details<T extends JsonValue>(
@@ -49,15 +53,18 @@ export class Evaluator {
     if (ruleset === undefined) {
       return defaulted(key, fallback, 'PROVIDER_NOT_READY', 'no ruleset has arrived yet');
     }
-    const evaluation = tryEvaluate(ruleset, key, context, this.#clock);
+    const flag = ruleset.flag(key);
+    if (flag === undefined) return detailsWith(key, FLAG_NOT_FOUND, fallback, ruleset.position);
+    const evaluation = tryEvaluate(ruleset, flag, context, this.#clock);
+    const isServed = evaluation !== undefined && isOfType(flag, evaluation.value, type);
+    if (this.countsUsage) count(flag, isServed ? evaluation : undefined);
     if (evaluation === undefined) return unreadable(key, fallback, ruleset);
-    const { value } = evaluation;
-    if (value === undefined) return detailsOf(key, evaluation, fallback, ruleset.position);
-    if (isOfType(ruleset, key, value, type)) return detailsOf(key, evaluation, value as T, ruleset.position);
+    if (isServed) return detailsOf(key, evaluation, ruleset.position) as EvaluationDetails<T>;
+    if (evaluation.value === undefined) return detailsWith(key, evaluation, fallback, ruleset.position);
     return defaulted(key, fallback, 'TYPE_MISMATCH', `the flag has no ${type} value`, ruleset.position);
   }
 
-  /** Every flag of the environment by its key; empty before there is a ruleset. */
+  /** Every flag of the environment by its key; empty before there is a ruleset. Not counted as usage. */
   all(context: EvaluationContext): EvaluatedFlags {
     const ruleset = this.#ruleset();
     // Without a prototype, so that a flag that does not exist is not found even if it is called `toString`.
@@ -65,33 +72,53 @@ export class Evaluator {
     if (ruleset === undefined) return all;
     let now: Instant | undefined;
     const atOnce = (): Instant => (now ??= this.#clock());
-    for (const key of ruleset.flagKeys) {
-      const evaluation = tryEvaluate(ruleset, key, context, atOnce);
-      all[key] =
-        evaluation === undefined
-          ? unreadable(key, undefined, ruleset)
-          : detailsOf(key, evaluation, evaluation.value, ruleset.position);
-    }
+    const { position } = ruleset;
+    ruleset.forEachFlag((key, flag) => {
+      const evaluation = tryEvaluate(ruleset, flag, context, atOnce);
+      if (evaluation === undefined) all[key] = unreadable(key, undefined, ruleset);
+      else if (evaluation.value === undefined) all[key] = detailsWith(key, evaluation, undefined, position);
+      else all[key] = detailsOf(key, evaluation, position);
+    });
     return all;
+  }
+
+  /** What was counted since this was called last; see `usage.ts`. */
+  takeUsage(): UsageCount[] {
+    return this.#ruleset()?.takeUsage() ?? [];
   }
 }
 
 /** The evaluation; undefined when reading the context threw. */
 function tryEvaluate(
   ruleset: Ruleset,
-  key: string,
+  flag: CompiledFlag,
   context: EvaluationContext,
   clock: () => Instant,
 ): Evaluation | undefined {
   try {
-    return ruleset.evaluate(key, context, clock);
+    return ruleset.evaluateFlag(flag, context, clock);
   } catch {
     return undefined;
   }
 }
 
-function isOfType(ruleset: Ruleset, key: string, value: JsonValue | undefined, type: ValueType): boolean {
-  return type === 'json' ? value !== undefined && ruleset.flag(key)?.kind === 'json' : typeof value === type;
+/** Notes what the application was given: an evaluation's variant, or its own default. */
+function count(flag: CompiledFlag, served: Evaluation | undefined): void {
+  if (served === undefined) flag.countDefault();
+  else served.count();
+}
+
+function isOfType(flag: CompiledFlag, value: JsonValue | undefined, type: ValueType): boolean {
+  switch (type) {
+    case 'boolean':
+      return typeof value === 'boolean';
+    case 'string':
+      return typeof value === 'string';
+    case 'number':
+      return typeof value === 'number';
+    case 'json':
+      return value !== undefined && flag.kind === 'json';
+  }
 }
 
 function unreadable<T>(key: string, fallback: T, ruleset: Ruleset): EvaluationDetails<T> {

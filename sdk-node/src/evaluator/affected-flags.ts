@@ -2,12 +2,11 @@
  * Which flags may evaluate otherwise after some documents changed: those whose own document changed, those that use
  * a changed audience, directly or through nested audiences, and those with an affected flag as prerequisite.
  */
-import type { CompiledAudience } from './audience.ts';
-import type { CompiledFlag } from './flag.ts';
+import type { HeldAudience, HeldFlag } from './held.ts';
 
 export function affectedFlags(
-  flags: ReadonlyMap<string, CompiledFlag>,
-  audiences: ReadonlyMap<string, CompiledAudience>,
+  flags: ReadonlyMap<string, HeldFlag>,
+  audiences: ReadonlyMap<string, HeldAudience>,
   changedFlags: ReadonlySet<string>,
   changedAudiences: ReadonlySet<string>,
 ): readonly string[] {

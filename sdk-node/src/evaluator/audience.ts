@@ -1,37 +1,45 @@
 /** Audiences: named sets of conditions, compiled once per document. */
-import { compileCondition } from './condition.ts';
+import { Condition } from './condition.ts';
 import { DocumentError, each, member, readMatch, readObject } from './document.ts';
-import { fingerprint } from './fingerprint.ts';
-import { BROKEN, combine, NO } from './outcome.ts';
-import type { AudienceTest } from './outcome.ts';
+import { BROKEN, NO, YES } from './outcome.ts';
+import type { Outcome } from './outcome.ts';
+import type { Source } from './source.ts';
 
 /** An audience ready for evaluation. One whose document is broken answers BROKEN. */
-export interface CompiledAudience {
-  readonly key: string;
-  readonly test: AudienceTest;
-  /** The audiences its conditions ask for. */
-  readonly audiences: readonly string[];
-  readonly fingerprint: string;
-}
+export class CompiledAudience {
+  /** Undefined where the document is broken. */
+  readonly #conditions: readonly Condition[] | undefined;
+  readonly #decisive: Outcome;
 
-/** Compiles an audience's document; never throws. */
-export function compileAudience(key: string, document: unknown): CompiledAudience {
-  const mark = fingerprint(document);
-  try {
-    const audience = readObject(document, 'audience');
-    if (member(audience, 'conditions') === undefined) throw new DocumentError('conditions: missing');
-    const match = readMatch(audience);
-    const conditions = each(audience, 'conditions', compileCondition);
-    const tests = conditions.map((condition) => condition.test);
-    return {
-      key,
+  private constructor(conditions: readonly Condition[] | undefined, decisive: Outcome) {
+    this.#conditions = conditions;
+    this.#decisive = decisive;
+  }
+
+  /** Compiles an audience's document; never throws. */
+  static of(document: unknown): CompiledAudience {
+    try {
+      const audience = readObject(document, 'audience');
+      if (member(audience, 'conditions') === undefined) throw new DocumentError('conditions: missing');
+      const match = readMatch(audience);
+      const conditions = each(audience, 'conditions', (condition) => new Condition(condition));
       // Without conditions an audience matches nobody, whatever `match` would make of none.
-      test: tests.length === 0 ? () => NO : combine(match, tests),
-      audiences: conditions.flatMap((condition) => condition.audiences),
-      fingerprint: mark,
-    };
-  } catch (error) {
-    if (!(error instanceof DocumentError)) throw error;
-    return { key, test: () => BROKEN, audiences: [], fingerprint: mark };
+      return new CompiledAudience(conditions, match === 'any' || conditions.length === 0 ? YES : NO);
+    } catch (error) {
+      if (!(error instanceof DocumentError)) throw error;
+      return new CompiledAudience(undefined, NO);
+    }
+  }
+
+  /** Asks the conditions in their order, stopping at the first that decides or cannot be answered. */
+  test(source: Source, context: object, depth: number): Outcome {
+    const conditions = this.#conditions;
+    if (conditions === undefined) return BROKEN;
+    const decisive = this.#decisive;
+    for (const condition of conditions) {
+      const outcome = condition.test(source, context, depth);
+      if (outcome === decisive || outcome >= BROKEN) return outcome;
+    }
+    return decisive === YES ? NO : YES;
   }
 }

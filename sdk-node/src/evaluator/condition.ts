@@ -1,14 +1,19 @@
-/** Conditions, compiled to closures: one attribute compared with values, or membership of another audience. */
-import { attributeReader, present } from './context.ts';
-import type { AttributeReader } from './context.ts';
+/** Conditions: one attribute compared with values, or membership of other audiences. */
+import { attributeOf } from './attribute.ts';
+import type { Attribute } from './attribute.ts';
+import { AudienceReference, testReferences } from './audience-reference.ts';
+import { present } from './context.ts';
 import { DocumentError, each, optionalBoolean, readObject, requiredString } from './document.ts';
+import type { Members } from './document.ts';
 import { compileDate } from './operators/date.ts';
 import { compileBoolean, compileNumber } from './operators/number.ts';
-import type { OperatorCompiler, ScalarTest } from './operators/operator.ts';
+import type { OperatorCompiler } from './operators/operator.ts';
+import type { ScalarTest } from './operators/scalar-test.ts';
 import { compileString } from './operators/string.ts';
 import { compileVersion } from './operators/version.ts';
-import { audienceTest, combine, negated, NO, YES } from './outcome.ts';
-import type { AudienceTest } from './outcome.ts';
+import { negated, NO, YES } from './outcome.ts';
+import type { Outcome } from './outcome.ts';
+import type { Source } from './source.ts';
 
 const OPERATORS_OF_TYPE: ReadonlyMap<string, OperatorCompiler> = new Map([
   ['string', compileString],
@@ -18,59 +23,65 @@ const OPERATORS_OF_TYPE: ReadonlyMap<string, OperatorCompiler> = new Map([
   ['version', compileVersion],
 ]);
 
-/** A compiled condition and the audiences it asks for. */
-export interface CompiledCondition {
-  readonly test: AudienceTest;
-  readonly audiences: readonly string[];
+const NO_REFERENCES: readonly AudienceReference[] = [];
+
+/** A compiled condition. */
+export class Condition {
+  readonly #negate: boolean;
+  /** Undefined for membership of audiences. */
+  readonly #attribute: Attribute | undefined;
+  /** Undefined for `exists`, and for membership. */
+  readonly #scalar: ScalarTest | undefined;
+  readonly #audiences: readonly AudienceReference[];
+
+  /** Throws a DocumentError for what is no condition. */
+  constructor(document: unknown) {
+    const condition = readObject(document, 'condition');
+    const operator = requiredString(condition, 'operator');
+    this.#negate = optionalBoolean(condition, 'negate') ?? false;
+    const ignoreCase = optionalBoolean(condition, 'ignoreCase') ?? false;
+    const values = each(condition, 'values', (value) => value);
+    const isMembership = operator === 'in_audience';
+    this.#attribute = isMembership ? undefined : attributeOf(requiredString(condition, 'attribute'));
+    this.#scalar = isMembership ? undefined : compileScalar(condition, { operator, values, ignoreCase });
+    this.#audiences = isMembership ? values.map(readReference) : NO_REFERENCES;
+  }
+
+  /** A missing attribute matches nothing, negated or not; an array matches if any element does. */
+  test(source: Source, context: object, depth: number): Outcome {
+    const attribute = this.#attribute;
+    if (attribute === undefined) {
+      return negated(testReferences(this.#audiences, 'any', source, context, depth), this.#negate);
+    }
+    const value = attribute.read(context, source.isPlain);
+    const scalar = this.#scalar;
+    if (scalar === undefined) return (value === undefined) === this.#negate ? YES : NO;
+    if (value === undefined) return NO;
+    const matched =
+      typeof value === 'object' && Array.isArray(value) ? anyElement(value, scalar) : scalar.matches(value);
+    return matched === this.#negate ? NO : YES;
+  }
 }
 
-export function compileCondition(document: unknown): CompiledCondition {
-  const condition = readObject(document, 'condition');
-  const operator = requiredString(condition, 'operator');
-  const negate = optionalBoolean(condition, 'negate') ?? false;
-  const ignoreCase = optionalBoolean(condition, 'ignoreCase') ?? false;
-  const values = each(condition, 'values', (value) => value);
-  if (operator === 'in_audience') return nested(values, negate);
-
-  const read = attributeReader(requiredString(condition, 'attribute'));
-  const type = requiredString(condition, 'type');
-  const compile = OPERATORS_OF_TYPE.get(type);
+/** What the attribute is compared with; undefined for `exists`. */
+function compileScalar(condition: Members, spec: Parameters<OperatorCompiler>[0]): ScalarTest | undefined {
+  const compile = OPERATORS_OF_TYPE.get(requiredString(condition, 'type'));
   if (compile === undefined) throw new DocumentError('type: unknown');
-  if (operator === 'exists') return exists(read, values, negate);
-
+  const { operator, values } = spec;
+  if (operator === 'exists') {
+    if (values.length > 0) throw new DocumentError('values: exists takes none');
+    return undefined;
+  }
   if (values.length === 0 && operator !== 'in') throw new DocumentError('values: at least one is needed');
-  return compare(read, compile({ operator, values, ignoreCase }), negate);
+  return compile(spec);
 }
 
-function exists(read: AttributeReader, values: readonly unknown[], negate: boolean): CompiledCondition {
-  if (values.length > 0) throw new DocumentError('values: exists takes none');
-  return { test: (_source, context) => ((read(context) === undefined) === negate ? YES : NO), audiences: [] };
-}
-
-/** A missing attribute matches nothing, negated or not; an array matches if any element does. */
-function compare(read: AttributeReader, test: ScalarTest, negate: boolean): CompiledCondition {
-  return {
-    test: (_source, context) => {
-      const value = read(context);
-      if (value === undefined) return NO;
-      const matched =
-        typeof value === 'object' && Array.isArray(value) ? anyElement(value, test) : test(value);
-      return matched === negate ? NO : YES;
-    },
-    audiences: [],
-  };
-}
-
-function anyElement(values: readonly unknown[], test: ScalarTest): boolean {
-  for (const value of values) if (test(present(value))) return true;
+function anyElement(values: readonly unknown[], scalar: ScalarTest): boolean {
+  for (const value of values) if (scalar.matches(present(value))) return true;
   return false;
 }
 
-/** Membership of any of several audiences. */
-function nested(values: readonly unknown[], negate: boolean): CompiledCondition {
-  const audiences = values.map((value) => {
-    if (typeof value !== 'string') throw new DocumentError('values: not an audience key');
-    return value;
-  });
-  return { test: negated(combine('any', audiences.map(audienceTest)), negate), audiences };
+function readReference(value: unknown): AudienceReference {
+  if (typeof value !== 'string') throw new DocumentError('values: not an audience key');
+  return new AudienceReference(value, false);
 }

@@ -7,10 +7,36 @@ export type Reason = 'STATIC' | 'DEFAULT' | 'TARGETING_MATCH' | 'SPLIT' | 'DISAB
 export type EvaluationErrorCode = 'FLAG_NOT_FOUND' | 'INVALID_CONTEXT' | 'PARSE_ERROR';
 
 /**
- * What a flag evaluates to. Every outcome a flag can have is known when its document is compiled, so evaluations
- * are made there, once, frozen, and an evaluation on the hot path only picks one.
+ * A variant of a flag, and how often an application was given it: a number that goes up, so that counting takes no
+ * lookup and no memory. Reports take it (see `usage.ts`).
  */
-export interface Evaluation {
+export class Variant {
+  readonly key: string;
+  readonly value: JsonValue;
+  #count = 0;
+
+  constructor(key: string, value: JsonValue) {
+    this.key = key;
+    this.value = value;
+  }
+
+  count(): void {
+    this.#count += 1;
+  }
+
+  /** How often {@link count} was called since this was asked last. */
+  takeCount(): number {
+    const count = this.#count;
+    this.#count = 0;
+    return count;
+  }
+}
+
+/**
+ * What a flag evaluates to. Every outcome a flag can have is known when its document is compiled, so evaluations
+ * are made there, once, and an evaluation on the hot path only picks one.
+ */
+export class Evaluation {
   /** The variant's value; undefined when there is none (an error without a readable off variant). */
   readonly value: JsonValue | undefined;
   readonly variant: string | undefined;
@@ -21,38 +47,64 @@ export interface Evaluation {
   readonly prerequisite: string | undefined;
   readonly errorCode: EvaluationErrorCode | undefined;
   readonly errorMessage: string | undefined;
+  readonly #variant: Variant | undefined;
+  #told: unknown;
+  #toldFor: object | undefined;
+
+  private constructor(
+    variant: Variant | undefined,
+    reason: Reason,
+    { ruleId, prerequisite, errorCode, errorMessage }: Circumstances,
+  ) {
+    this.#variant = variant;
+    this.value = variant?.value;
+    this.variant = variant?.key;
+    this.reason = reason;
+    this.ruleId = ruleId;
+    this.prerequisite = prerequisite;
+    this.errorCode = errorCode;
+    this.errorMessage = errorMessage;
+  }
+
+  /** An evaluation that serves a variant. */
+  static served(
+    variant: Variant,
+    reason: Reason,
+    by: Pick<Circumstances, 'ruleId' | 'prerequisite'> = {},
+  ): Evaluation {
+    return new Evaluation(variant, reason, by);
+  }
+
+  /** An evaluation that failed; `fallback` is the off variant where it can be read. */
+  static failed(errorCode: EvaluationErrorCode, errorMessage: string, fallback?: Variant): Evaluation {
+    return new Evaluation(fallback, 'ERROR', { errorCode, errorMessage });
+  }
+
+  /** Notes that an application was given this. */
+  count(): void {
+    this.#variant?.count();
+  }
+
+  /**
+   * What `tell` makes of this evaluation of the flag for `revision` (an object that stands for one): made once, and kept until
+   * it is asked for another. `tell` has to be the same function every time.
+   */
+  told<At extends object, T>(
+    flagKey: string,
+    revision: At,
+    tell: (flagKey: string, evaluation: Evaluation, revision: At) => T,
+  ): T {
+    if (this.#toldFor === revision) return this.#told as T;
+    const told = tell(flagKey, this, revision);
+    this.#told = told;
+    this.#toldFor = revision;
+    return told;
+  }
 }
 
-/** An evaluation that serves a variant. */
-export function served(
-  variant: { readonly key: string; readonly value: JsonValue },
-  reason: Reason,
-  more: { readonly ruleId?: string; readonly prerequisite?: string } = {},
-): Evaluation {
-  return Object.freeze({
-    value: variant.value,
-    variant: variant.key,
-    reason,
-    ruleId: more.ruleId,
-    prerequisite: more.prerequisite,
-    errorCode: undefined,
-    errorMessage: undefined,
-  });
-}
-
-/** An evaluation that failed; `fallback` is the off variant where it can be read. */
-export function failed(
-  errorCode: EvaluationErrorCode,
-  errorMessage: string,
-  fallback?: { readonly key: string; readonly value: JsonValue },
-): Evaluation {
-  return Object.freeze({
-    value: fallback?.value,
-    variant: fallback?.key,
-    reason: 'ERROR',
-    ruleId: undefined,
-    prerequisite: undefined,
-    errorCode,
-    errorMessage,
-  });
+interface Circumstances {
+  readonly ruleId?: string | undefined;
+  readonly prerequisite?: string;
+  readonly errorCode?: EvaluationErrorCode;
+  readonly errorMessage?: string;
 }

@@ -1,8 +1,8 @@
 /**
  * Flags, compiled once per document. Everything an evaluation can return is made here, so that evaluating a flag
- * only walks closures and allocates nothing.
+ * walks over what was made and allocates nothing.
  */
-import { bucketPrefix } from './bucket.ts';
+import { AudienceReference, testReferences } from './audience-reference.ts';
 import {
   DocumentError,
   each,
@@ -15,161 +15,226 @@ import {
   requiredBoolean,
   requiredString,
 } from './document.ts';
-import type { Members } from './document.ts';
-import { failed, served } from './evaluation.ts';
-import type { Evaluation } from './evaluation.ts';
-import { fingerprint } from './fingerprint.ts';
+import type { Match, Members } from './document.ts';
+import { Evaluation, Variant } from './evaluation.ts';
 import type { Instant } from './instant.ts';
 import { deepFreeze } from './json-value.ts';
 import type { JsonValue } from './json-value.ts';
-import { audienceTest, combine, EXHAUSTED, MAX_DEPTH, MAX_VISITS, negated, NO, YES } from './outcome.ts';
-import type { AudienceTest, Outcome } from './outcome.ts';
-import { compileServe } from './serve.ts';
-import type { Serve, ServeScope, Variant } from './serve.ts';
+import { EXHAUSTED, MAX_DEPTH, MAX_VISITS, NO, YES } from './outcome.ts';
+import type { Outcome } from './outcome.ts';
+import { Serve } from './serve.ts';
+import type { ServeScope } from './serve.ts';
 import type { Source } from './source.ts';
 
 /** What kind of value all variants of a flag have. */
 export type FlagKind = 'boolean' | 'string' | 'number' | 'json';
 
-interface Rule {
-  readonly activeFrom: Instant | undefined;
-  readonly activeUntil: Instant | undefined;
-  readonly test: AudienceTest;
-  readonly serve: Serve;
-  /** What the flag evaluates to when the rule's audiences cannot be judged. */
-  readonly broken: Evaluation;
-  readonly audiences: readonly string[];
-  readonly usesTime: boolean;
+interface FlagParts {
+  readonly kind: FlagKind | undefined;
+  readonly variants: readonly Variant[];
+  readonly off: Variant | undefined;
+  readonly prerequisites: readonly Prerequisite[];
+  readonly rules: readonly Rule[];
+  /** A default that serves not everybody the same. */
+  readonly split: Serve | undefined;
+  /** What remains when nothing else is served. */
+  readonly last: Evaluation;
 }
 
-interface Prerequisite {
-  readonly flag: string;
-  readonly variants: readonly string[];
-  readonly unmet: Evaluation;
-}
+const NOTHING: readonly never[] = [];
 
 /** A flag ready for evaluation. One whose document is broken evaluates to PARSE_ERROR. */
-export interface CompiledFlag {
-  readonly key: string;
+export class CompiledFlag {
   readonly kind: FlagKind | undefined;
   /** False when an evaluation looks at no clock, so that the caller need not either. */
   readonly usesTime: boolean;
-  readonly audiences: readonly string[];
-  readonly prerequisites: readonly string[];
-  readonly fingerprint: string;
-  readonly evaluate: FlagEvaluator;
+  readonly #variants: readonly Variant[];
+  readonly #off: Variant | undefined;
+  readonly #prerequisites: readonly Prerequisite[];
+  readonly #rules: readonly Rule[];
+  readonly #split: Serve | undefined;
+  readonly #last: Evaluation;
+  #exhausted: Evaluation | undefined;
+  #defaults = 0;
+
+  private constructor({ kind, variants, off, prerequisites, rules, split, last }: FlagParts) {
+    this.kind = kind;
+    this.usesTime =
+      prerequisites.length > 0 || split?.usesTime === true || rules.some((rule) => rule.usesTime);
+    this.#variants = variants;
+    this.#off = off;
+    this.#prerequisites = prerequisites;
+    this.#rules = rules;
+    this.#split = split;
+    this.#last = last;
+  }
+
+  /** Compiles a flag's document; never throws. */
+  static of(key: string, document: unknown): CompiledFlag {
+    try {
+      return new CompiledFlag(readFlag(key, readObject(document, 'flag')));
+    } catch (error) {
+      if (!(error instanceof DocumentError)) throw error;
+      const off = readable(() => readOff(document));
+      return new CompiledFlag({
+        kind: readable(() => readKind(readObject(document, 'flag'))),
+        variants: off === undefined ? NOTHING : [off],
+        off,
+        prerequisites: NOTHING,
+        rules: NOTHING,
+        split: undefined,
+        last: Evaluation.failed('PARSE_ERROR', error.message, off),
+      });
+    }
+  }
+
+  /** Evaluates the flag; `depth` is how many flags and audiences are in progress, this flag included. */
+  evaluate(source: Source, context: object, now: Instant, depth: number): Evaluation {
+    for (const prerequisite of this.#prerequisites) {
+      const outcome = prerequisite.test(source, context, now, depth);
+      if (outcome === NO) return prerequisite.unmet;
+      if (outcome === EXHAUSTED) return this.exhausted;
+    }
+    for (const rule of this.#rules) {
+      if (rule.usesWindow && !rule.isActive(now)) continue;
+      const outcome = rule.test(source, context, depth);
+      if (outcome === NO) continue;
+      if (outcome !== YES) return outcome === EXHAUSTED ? this.exhausted : rule.broken(this.#off);
+      const evaluation = rule.serve.pick(context, source.isPlain, now);
+      if (evaluation !== undefined) return evaluation;
+    }
+    return this.#split?.pick(context, source.isPlain, now) ?? this.#last;
+  }
+
   /** What `evaluate` returns when the bounds of evaluation are exhausted: the end for a dependent flag too. */
-  readonly exhausted: Evaluation;
-}
+  get exhausted(): Evaluation {
+    return (this.#exhausted ??= Evaluation.failed(
+      'PARSE_ERROR',
+      'prerequisites and audiences are nested too deeply, perhaps in a cycle',
+      this.#off,
+    ));
+  }
 
-/** Evaluates a flag; `depth` is how many flags and audiences are in progress, this flag included. */
-type FlagEvaluator = (source: Source, context: object, now: Instant, depth: number) => Evaluation;
+  /** Notes that an application was given its own default instead of what the flag has. */
+  countDefault(): void {
+    this.#defaults += 1;
+  }
 
-const EVERYONE: AudienceTest = () => YES;
+  /** True for the evaluation that {@link exhausted} is. */
+  isExhausted(evaluation: Evaluation): boolean {
+    return evaluation === this.#exhausted;
+  }
 
-/** Compiles a flag's document; never throws. */
-export function compileFlag(key: string, document: unknown): CompiledFlag {
-  const mark = fingerprint(document);
-  try {
-    return compile(key, readObject(document, 'flag'), mark);
-  } catch (error) {
-    if (!(error instanceof DocumentError)) throw error;
-    const off = readable(() => readOff(document));
-    const broken = failed('PARSE_ERROR', error.message, off);
-    return {
-      key,
-      kind: readable(() => readKind(readObject(document, 'flag'))),
-      usesTime: false,
-      audiences: [],
-      prerequisites: [],
-      fingerprint: mark,
-      evaluate: () => broken,
-      exhausted: exhausted(off),
-    };
+  /** Tells the counts that are not 0, of each variant and (as undefined) of the application's defaults, and forgets them. */
+  takeCounts(tell: (variant: string | undefined, count: number) => void): void {
+    for (const variant of this.#variants) {
+      const count = variant.takeCount();
+      if (count > 0) tell(variant.key, count);
+    }
+    if (this.#defaults > 0) tell(undefined, this.#defaults);
+    this.#defaults = 0;
   }
 }
 
-function compile(key: string, flag: Members, mark: string): CompiledFlag {
+class Prerequisite {
+  readonly unmet: Evaluation;
+  readonly #flag: string;
+  readonly #variants: readonly string[];
+
+  constructor(document: unknown, off: Variant) {
+    const prerequisite = readObject(document, 'prerequisite');
+    this.#flag = requiredString(prerequisite, 'flag');
+    if (member(prerequisite, 'variants') === undefined) throw new DocumentError('variants: missing');
+    this.#variants = each(prerequisite, 'variants', (variant) => {
+      if (typeof variant !== 'string') throw new DocumentError('not a string');
+      return variant;
+    });
+    this.unmet = Evaluation.served(off, 'DISABLED', { prerequisite: this.#flag });
+  }
+
+  /** A prerequisite that is unknown or broken is not met; one that exhausts the bounds ends its dependent too. */
+  test(source: Source, context: object, now: Instant, depth: number): Outcome {
+    source.visits += 1;
+    if (source.visits > MAX_VISITS) return EXHAUSTED;
+    const flag = source.flag(this.#flag);
+    if (flag === undefined) return NO;
+    if (depth >= MAX_DEPTH) return EXHAUSTED;
+    const evaluation = flag.evaluate(source, context, now, depth + 1);
+    if (evaluation.errorCode !== undefined) return flag.isExhausted(evaluation) ? EXHAUSTED : NO;
+    return evaluation.variant !== undefined && this.#variants.includes(evaluation.variant) ? YES : NO;
+  }
+}
+
+class Rule {
+  readonly serve: Serve;
+  readonly usesWindow: boolean;
+  readonly usesTime: boolean;
+  readonly #id: string;
+  readonly #activeFrom: Instant | undefined;
+  readonly #activeUntil: Instant | undefined;
+  readonly #match: Match;
+  readonly #audiences: readonly AudienceReference[];
+  #broken: Evaluation | undefined;
+
+  constructor(document: unknown, scope: Omit<ServeScope, 'reason'>) {
+    const rule = readObject(document, 'rule');
+    this.#id = requiredString(rule, 'id');
+    this.#audiences = each(rule, 'audiences', (element) => {
+      const audience = readObject(element, 'audience');
+      return new AudienceReference(
+        requiredString(audience, 'key'),
+        optionalBoolean(audience, 'negate') ?? false,
+      );
+    });
+    this.#activeFrom = optionalInstant(rule, 'activeFrom');
+    this.#activeUntil = optionalInstant(rule, 'activeUntil');
+    this.#match = readMatch(rule);
+    this.serve = new Serve(member(rule, 'serve'), { ...scope, reason: 'TARGETING_MATCH', ruleId: this.#id });
+    this.usesWindow = this.#activeFrom !== undefined || this.#activeUntil !== undefined;
+    this.usesTime = this.usesWindow || this.serve.usesTime;
+  }
+
+  isActive(now: Instant): boolean {
+    return (
+      (this.#activeFrom === undefined || now >= this.#activeFrom) &&
+      (this.#activeUntil === undefined || now < this.#activeUntil)
+    );
+  }
+
+  /** Whether the subject is in its audiences; everybody is if it has none. */
+  test(source: Source, context: object, depth: number): Outcome {
+    if (this.#audiences.length === 0) return YES;
+    return testReferences(this.#audiences, this.#match, source, context, depth);
+  }
+
+  /** What the flag evaluates to when the rule's audiences cannot be judged. */
+  broken(off: Variant | undefined): Evaluation {
+    return (this.#broken ??= Evaluation.failed(
+      'PARSE_ERROR',
+      `rule ${this.#id}: an audience is unknown, broken or nested in itself`,
+      off,
+    ));
+  }
+}
+
+function readFlag(key: string, flag: Members): FlagParts {
   const kind = readKind(flag);
   const variants = readVariants(flag);
   const off = readOffVariant(flag, variants);
-  const prerequisites = each(flag, 'prerequisites', (element) => readPrerequisite(element, off));
-  const scope = { variants, bucketPrefix: bucketPrefix(optionalString(flag, 'salt') ?? key) };
-  const rules = each(flag, 'rules', (element) => readRule(element, scope, off));
-  const fallback = compileServe(member(flag, 'default'), {
-    ...scope,
-    reason: rules.length === 0 ? 'STATIC' : 'DEFAULT',
-  });
-  const isEnabled = requiredBoolean(flag, 'enabled');
-  const disabled = served(off, 'DISABLED');
-  const parts: FlagParts = {
-    rules,
-    prerequisites,
-    fallback: fallback.serve,
-    nothingServed: served(off, 'DEFAULT'),
-    exhausted: exhausted(off),
-  };
-  return {
-    key,
-    kind,
-    usesTime: prerequisites.length > 0 || fallback.usesTime || rules.some((rule) => rule.usesTime),
-    audiences: rules.flatMap((rule) => rule.audiences),
-    prerequisites: prerequisites.map((prerequisite) => prerequisite.flag),
-    fingerprint: mark,
-    evaluate: isEnabled ? evaluator(parts) : () => disabled,
-    exhausted: parts.exhausted,
-  };
-}
-
-function exhausted(off: Variant | undefined): Evaluation {
-  return failed('PARSE_ERROR', 'prerequisites and audiences are nested too deeply, perhaps in a cycle', off);
-}
-
-interface FlagParts {
-  readonly rules: readonly Rule[];
-  readonly prerequisites: readonly Prerequisite[];
-  readonly fallback: Serve;
-  readonly nothingServed: Evaluation;
-  readonly exhausted: Evaluation;
-}
-
-function evaluator({ rules, prerequisites, fallback, nothingServed, exhausted }: FlagParts): FlagEvaluator {
-  return (source, context, now, depth) => {
-    for (const prerequisite of prerequisites) {
-      const outcome = isMet(prerequisite, source, context, now, depth);
-      if (outcome === NO) return prerequisite.unmet;
-      if (outcome === EXHAUSTED) return exhausted;
-    }
-    for (const rule of rules) {
-      if (rule.activeFrom !== undefined && now < rule.activeFrom) continue;
-      if (rule.activeUntil !== undefined && now >= rule.activeUntil) continue;
-      const outcome = rule.test(source, context, depth);
-      if (outcome === NO) continue;
-      if (outcome !== YES) return outcome === EXHAUSTED ? exhausted : rule.broken;
-      const evaluation = rule.serve(context, now);
-      if (evaluation !== undefined) return evaluation;
-    }
-    return fallback(context, now) ?? nothingServed;
-  };
-}
-
-/** A prerequisite that is unknown or broken is not met; one that exhausts the bounds ends its dependent too. */
-function isMet(
-  { flag: key, variants }: Prerequisite,
-  source: Source,
-  context: object,
-  now: Instant,
-  depth: number,
-): Outcome {
-  source.visits += 1;
-  if (source.visits > MAX_VISITS) return EXHAUSTED;
-  const flag = source.flag(key);
-  if (flag === undefined) return NO;
-  if (depth >= MAX_DEPTH) return EXHAUSTED;
-  const evaluation = flag.evaluate(source, context, now, depth + 1);
-  if (evaluation === flag.exhausted) return EXHAUSTED;
-  if (evaluation.variant === undefined || evaluation.errorCode !== undefined) return NO;
-  return variants.includes(evaluation.variant) ? YES : NO;
+  const prerequisites = each(flag, 'prerequisites', (element) => new Prerequisite(element, off));
+  const scope = { variants, salt: optionalString(flag, 'salt') ?? key };
+  const rules = each(flag, 'rules', (element) => new Rule(element, scope));
+  const reason = rules.length === 0 ? 'STATIC' : 'DEFAULT';
+  const fallback = new Serve(member(flag, 'default'), { ...scope, reason });
+  const parts = { kind, off, variants: [...variants.values()] };
+  if (!requiredBoolean(flag, 'enabled')) {
+    const last = Evaluation.served(off, 'DISABLED');
+    return { ...parts, prerequisites: NOTHING, rules: NOTHING, split: undefined, last };
+  }
+  const { single } = fallback;
+  return single === undefined
+    ? { ...parts, prerequisites, rules, split: fallback, last: Evaluation.served(off, 'DEFAULT') }
+    : { ...parts, prerequisites, rules, split: undefined, last: single };
 }
 
 function readKind(flag: Members): FlagKind {
@@ -180,47 +245,13 @@ function readKind(flag: Members): FlagKind {
 
 function readVariants(flag: Members): ReadonlyMap<string, Variant> {
   const variants = Object.entries(readObject(member(flag, 'variants'), 'variants'));
-  return new Map(variants.map(([key, value]) => [key, { key, value: deepFreeze(value as JsonValue) }]));
+  return new Map(variants.map(([key, value]) => [key, new Variant(key, deepFreeze(value as JsonValue))]));
 }
 
 function readOffVariant(flag: Members, variants: ReadonlyMap<string, Variant>): Variant {
   const off = variants.get(requiredString(flag, 'offVariant'));
   if (off === undefined) throw new DocumentError('offVariant: the flag has no such variant');
   return off;
-}
-
-function readPrerequisite(document: unknown, off: Variant): Prerequisite {
-  const prerequisite = readObject(document, 'prerequisite');
-  const flag = requiredString(prerequisite, 'flag');
-  if (member(prerequisite, 'variants') === undefined) throw new DocumentError('variants: missing');
-  const variants = each(prerequisite, 'variants', (variant) => {
-    if (typeof variant !== 'string') throw new DocumentError('not a string');
-    return variant;
-  });
-  return { flag, variants, unmet: served(off, 'DISABLED', { prerequisite: flag }) };
-}
-
-function readRule(document: unknown, scope: Omit<ServeScope, 'reason'>, off: Variant): Rule {
-  const rule = readObject(document, 'rule');
-  const ruleId = requiredString(rule, 'id');
-  const audiences = each(rule, 'audiences', (element) => {
-    const audience = readObject(element, 'audience');
-    return { key: requiredString(audience, 'key'), negate: optionalBoolean(audience, 'negate') ?? false };
-  });
-  const tests = audiences.map(({ key, negate }) => negated(audienceTest(key), negate));
-  const activeFrom = optionalInstant(rule, 'activeFrom');
-  const activeUntil = optionalInstant(rule, 'activeUntil');
-  const match = readMatch(rule);
-  const serve = compileServe(member(rule, 'serve'), { ...scope, reason: 'TARGETING_MATCH', ruleId });
-  return {
-    activeFrom,
-    activeUntil,
-    test: tests.length === 0 ? EVERYONE : combine(match, tests),
-    serve: serve.serve,
-    broken: failed('PARSE_ERROR', `rule ${ruleId}: an audience is unknown, broken or nested in itself`, off),
-    audiences: audiences.map((audience) => audience.key),
-    usesTime: serve.usesTime || activeFrom !== undefined || activeUntil !== undefined,
-  };
 }
 
 function readOff(document: unknown): Variant {

@@ -1,17 +1,17 @@
 /**
- * Instants with microsecond precision, as a bigint of microseconds since the Unix epoch: a double loses microseconds
- * after the year 2255, and a ramp multiplies them by weights.
+ * Instants with microsecond precision: microseconds since the Unix epoch, as a number while a double holds them exactly
+ * (until the year 2255) and as a bigint beyond. JavaScript compares the two exactly, so comparisons need not ask.
  */
 
 /** Microseconds since 1970-01-01T00:00:00Z. */
-export type Instant = bigint;
+export type Instant = number | bigint;
 
 const RFC_3339 = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:Z|([+-])(\d{2}):(\d{2}))$/;
 const MONTH_LENGTHS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 
 /** The present instant by a clock in milliseconds. */
 export function instantOfMs(ms: number): Instant {
-  return BigInt(Math.floor(ms * 1000));
+  return Math.floor(ms * 1000);
 }
 
 /**
@@ -37,7 +37,8 @@ export function parseInstant(text: string): Instant | undefined {
   const offset = (offsetHours * 60 + offsetMinutes) * (match[8] === '-' ? -60 : 60);
   const seconds = daysSinceEpoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
   const micros = Number((match[7] ?? '').padEnd(6, '0').slice(0, 6));
-  return BigInt(seconds) * 1_000_000n + BigInt(micros);
+  const instant = seconds * 1_000_000 + micros;
+  return Number.isSafeInteger(instant) ? instant : BigInt(seconds) * 1_000_000n + BigInt(micros);
 }
 
 function daysInMonth(year: number, month: number): number {

@@ -39,7 +39,21 @@ export function murmur3(text: string, prefix: Murmur3Prefix = EMPTY): number {
   let hash = prefix.hash;
   let block = prefix.block;
   let length = prefix.length;
-  for (let index = 0; index < text.length; index += 1) {
+  let index = 0;
+  // Four characters of ASCII are a block at once; the prefix may have left it shifted by some bytes.
+  const shift = (length & 3) << 3;
+  for (; index + 3 < text.length; index += 4) {
+    const first = text.charCodeAt(index);
+    const second = text.charCodeAt(index + 1);
+    const third = text.charCodeAt(index + 2);
+    const fourth = text.charCodeAt(index + 3);
+    if ((first | second | third | fourth) > 0x7f) break;
+    const four = first | (second << 8) | (third << 16) | (fourth << 24);
+    hash = mixBlock(hash, block | (four << shift));
+    block = (four >>> (31 - shift)) >>> 1;
+    length += 4;
+  }
+  for (; index < text.length; index += 1) {
     let unit = text.charCodeAt(index);
     if (unit < 0x80) {
       block |= unit << ((length & 3) << 3);

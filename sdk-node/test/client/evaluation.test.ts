@@ -1,5 +1,6 @@
 /** Evaluation as an application calls it: types, defaults, and contexts that are not what they should be. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { attributeOf } from '../../src/evaluator/attribute.ts';
 import { createClient } from '../../src/index.ts';
 import type { EvaluationContext, FaunaClient, Logger, Runtime } from '../../src/index.ts';
 import { FakeRuntime } from '../support/fake-runtime.ts';
@@ -153,6 +154,23 @@ describe('details', () => {
   });
 });
 
+describe('details that a flag served', () => {
+  test('are frozen and the same for all, since all are given them', () => {
+    const details = fauna.booleanDetails('dependent', {}, true);
+    expect(Object.isFrozen(details) && Object.isFrozen(details.flagMetadata)).toBe(true);
+    expect(fauna.booleanDetails('dependent', {}, false)).toBe(details);
+  });
+
+  test('are new ones after every revision', async () => {
+    const details = fauna.booleanDetails('bool', {}, false);
+    await runtime.lastRequest.event('patch', { ...put(8), from: 7 });
+    expect(fauna.booleanDetails('bool', {}, false)).toEqual({
+      ...details,
+      flagMetadata: { ...details.flagMetadata, version: 8 },
+    });
+  });
+});
+
 describe('evaluateAll', () => {
   test('has every flag, with its error if it has one', () => {
     const all = fauna.evaluateAll({ targetingKey: 'u', country: 'CA' });
@@ -240,6 +258,44 @@ describe('a context', () => {
     expect(on('targeted', Object.create({ country: 'CA' }))).toBe(false);
     expect(on('targeted', Object.assign(Object.create(null) as object, { country: 'CA' }))).toBe(true);
     expect(on('constructed', JSON.parse('{"__proto__":"x"}'))).toBe(true);
+  });
+
+  test('may inherit from a class, whose properties do not count, and from nothing', () => {
+    class User {
+      readonly home = 'CA';
+      get country(): string {
+        return this.home;
+      }
+    }
+    const bare = Object.assign(Object.create(null) as object, { country: 'CA' }) as EvaluationContext;
+    expect(fauna.boolean('targeted', new User() as unknown as EvaluationContext, true)).toBe(false);
+    const own = Object.defineProperty(new User(), 'country', { value: 'CA' }) as unknown as EvaluationContext;
+    expect(fauna.boolean('targeted', own, false)).toBe(true);
+    expect(fauna.boolean('targeted', bare, false)).toBe(true);
+  });
+
+  test('has no attribute that somebody put into Object.prototype', () => {
+    expect(fauna.boolean('targeted', { country: 'CA' }, false)).toBe(true);
+    const prototype = Object.prototype as { country?: string };
+    prototype.country = 'CA';
+    try {
+      expect(fauna.boolean('targeted', {}, true)).toBe(false);
+      expect(fauna.boolean('targeted', { country: 'CA' }, false)).toBe(true);
+    } finally {
+      delete prototype.country;
+    }
+  });
+
+  test('may have more attributes than have a place of their own', () => {
+    const many = Array.from({ length: 60 }, (_, index) => `attribute${index}`);
+    for (const name of many) {
+      const value = attributeOf(name);
+      expect([value.read({ [name]: 'x' }, true), value.read({ [name]: 'x' }, false)]).toEqual(['x', 'x']);
+      expect([value.read({}, true), value.read({}, false)]).toEqual([undefined, undefined]);
+    }
+    const deep = attributeOf('attribute0.attribute59.constructor');
+    expect(deep.read({ attribute0: { attribute59: { constructor: 7 } } }, true)).toBe(7);
+    expect(deep.read({ attribute0: { attribute59: {} } }, true)).toBeUndefined();
   });
 
   test('may have a getter that throws', () => {

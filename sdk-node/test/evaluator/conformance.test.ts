@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { bucket } from '../../src/evaluator/bucket.ts';
-import { compileCondition } from '../../src/evaluator/condition.ts';
+import { Condition } from '../../src/evaluator/condition.ts';
 import { isContext } from '../../src/evaluator/context.ts';
 import { parseInstant } from '../../src/evaluator/instant.ts';
 import { BROKEN, YES } from '../../src/evaluator/outcome.ts';
@@ -104,7 +104,7 @@ function checks(rows: readonly CheckRow[]): void {
     const compile = (): unknown => {
       // The database alone sees that an operator has an attribute it takes none of.
       if (type !== null && operator === 'in_audience') throw new Error('takes no attribute');
-      const condition = compileCondition({ ...attribute, operator, values, ignoreCase });
+      const condition = new Condition({ ...attribute, operator, values, ignoreCase });
       // A pattern is compiled at its first use.
       return type === null ? undefined : condition.test(Ruleset.prototype, { a: '' }, 1);
     };

@@ -2,7 +2,8 @@
 import { DocumentError } from '../document.ts';
 import { parseInstant } from '../instant.ts';
 import type { Instant } from '../instant.ts';
-import type { OperatorCompiler, ScalarTest } from './operator.ts';
+import type { OperatorCompiler } from './operator.ts';
+import { ScalarTest } from './scalar-test.ts';
 
 export const compileDate: OperatorCompiler = ({ operator, values }) => {
   const instants = values.map((value) => {
@@ -25,9 +26,8 @@ export const compileDate: OperatorCompiler = ({ operator, values }) => {
 };
 
 function onDate(bounds: readonly Instant[], holds: (value: Instant, bound: Instant) => boolean): ScalarTest {
-  return (value) => {
-    if (typeof value !== 'string') return false;
-    const instant = parseInstant(value);
+  return ScalarTest.textThat((text) => {
+    const instant = parseInstant(text);
     return instant !== undefined && bounds.some((bound) => holds(instant, bound));
-  };
+  });
 }

@@ -1,6 +1,7 @@
 /** Operators on numbers and booleans. Numbers are IEEE doubles. */
 import { DocumentError } from '../document.ts';
 import type { OperatorCompiler } from './operator.ts';
+import { ScalarTest } from './scalar-test.ts';
 
 export const compileNumber: OperatorCompiler = ({ operator, values }) => {
   const numbers = values.map((value) => {
@@ -10,29 +11,20 @@ export const compileNumber: OperatorCompiler = ({ operator, values }) => {
   switch (operator) {
     case 'eq':
     case 'in':
-      return numbers.length === 1
-        ? (value) => value === numbers[0]
-        : (value) => typeof value === 'number' && numbers.includes(value);
+      return ScalarTest.numberIn(numbers);
     // "Any of several values" makes an upper bound as wide as the largest, a lower bound as wide as the smallest.
     case 'lt':
-      return bounded(Math.max(...numbers), (value, bound) => value < bound);
+      return ScalarTest.numberLess(Math.max(...numbers));
     case 'lte':
-      return bounded(Math.max(...numbers), (value, bound) => value <= bound);
+      return ScalarTest.numberAtMost(Math.max(...numbers));
     case 'gt':
-      return bounded(Math.min(...numbers), (value, bound) => value > bound);
+      return ScalarTest.numberGreater(Math.min(...numbers));
     case 'gte':
-      return bounded(Math.min(...numbers), (value, bound) => value >= bound);
+      return ScalarTest.numberAtLeast(Math.min(...numbers));
     default:
       throw new DocumentError('operator: unknown for type number');
   }
 };
-
-function bounded(
-  bound: number,
-  holds: (value: number, bound: number) => boolean,
-): (value: unknown) => boolean {
-  return (value) => typeof value === 'number' && holds(value, bound);
-}
 
 export const compileBoolean: OperatorCompiler = ({ operator, values }) => {
   if (operator !== 'eq') throw new DocumentError('operator: unknown for type boolean');
@@ -40,5 +32,5 @@ export const compileBoolean: OperatorCompiler = ({ operator, values }) => {
     if (typeof value !== 'boolean') throw new DocumentError('values: not a boolean');
     return value;
   });
-  return (value) => typeof value === 'boolean' && booleans.includes(value);
+  return ScalarTest.booleanIn(booleans);
 };

@@ -2,62 +2,34 @@
 import { foldCase } from '../case-fold.ts';
 import { DocumentError } from '../document.ts';
 import { cidrTest } from './cidr.ts';
-import type { OperatorCompiler, ScalarTest } from './operator.ts';
+import type { OperatorCompiler } from './operator.ts';
 import { patternTest } from './pattern.ts';
-
-type TextTest = (text: string) => boolean;
-
-/** From how many values on a hash lookup beats comparing one after the other. */
-const SET_FROM = 8;
+import { ScalarTest } from './scalar-test.ts';
 
 export const compileString: OperatorCompiler = ({ operator, values, ignoreCase }) => {
   const texts = values.map((value) => {
     if (typeof value !== 'string') throw new DocumentError('values: not a string');
     return value;
   });
+  if (operator === 'matches') return ScalarTest.textThat(patternTest(texts, ignoreCase));
+  if (operator === 'in_cidr') return ScalarTest.textThat(cidrTest(texts));
+  if (!ignoreCase) return compare(operator, texts);
+  const folded = compare(operator, texts.map(foldCase));
+  return ScalarTest.textThat((text) => folded.matches(foldCase(text)));
+};
+
+function compare(operator: string, texts: readonly string[]): ScalarTest {
   switch (operator) {
     case 'eq':
     case 'in':
-      return onText(ignoreCase, texts, isOneOf);
+      return ScalarTest.textIn(texts);
     case 'contains':
-      return onText(ignoreCase, texts, (parts) => anyOf(parts, (text, part) => text.includes(part)));
+      return ScalarTest.textContains(texts);
     case 'starts_with':
-      return onText(ignoreCase, texts, (parts) => anyOf(parts, (text, part) => text.startsWith(part)));
+      return ScalarTest.textStarts(texts);
     case 'ends_with':
-      return onText(ignoreCase, texts, (parts) => anyOf(parts, (text, part) => text.endsWith(part)));
-    case 'matches':
-      return onText(false, texts, (patterns) => patternTest(patterns, ignoreCase));
-    case 'in_cidr':
-      return onText(false, texts, cidrTest);
+      return ScalarTest.textEnds(texts);
     default:
       throw new DocumentError(`operator: unknown for type string`);
   }
-};
-
-function onText(
-  ignoreCase: boolean,
-  texts: readonly string[],
-  compile: (texts: readonly string[]) => TextTest,
-): ScalarTest {
-  if (!ignoreCase) {
-    const test = compile(texts);
-    return (value) => typeof value === 'string' && test(value);
-  }
-  const test = compile(texts.map(foldCase));
-  return (value) => typeof value === 'string' && test(foldCase(value));
-}
-
-function isOneOf(texts: readonly string[]): TextTest {
-  const [first] = texts;
-  if (texts.length === 1 && first !== undefined) return (text) => text === first;
-  if (texts.length < SET_FROM) return (text) => texts.includes(text);
-  const set = new Set(texts);
-  return (text) => set.has(text);
-}
-
-function anyOf(parts: readonly string[], test: (text: string, part: string) => boolean): TextTest {
-  return (text) => {
-    for (const part of parts) if (test(text, part)) return true;
-    return false;
-  };
 }

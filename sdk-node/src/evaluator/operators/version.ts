@@ -1,6 +1,7 @@
 /** Operators on versions: SemVer 2.0 precedence; a leading `v` and a missing minor or patch are accepted. */
 import { DocumentError } from '../document.ts';
-import type { OperatorCompiler, ScalarTest } from './operator.ts';
+import type { OperatorCompiler } from './operator.ts';
+import { ScalarTest } from './scalar-test.ts';
 
 const VERSION =
   /^v?(0|[1-9]\d*)(?:\.(0|[1-9]\d*))?(?:\.(0|[1-9]\d*))?(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/;
@@ -37,11 +38,10 @@ export const compileVersion: OperatorCompiler = ({ operator, values }) => {
 };
 
 function onVersion(versions: readonly Version[], holds: (order: number) => boolean): ScalarTest {
-  return (value) => {
-    if (typeof value !== 'string') return false;
-    const parsed = parseVersion(value);
+  return ScalarTest.textThat((text) => {
+    const parsed = parseVersion(text);
     return parsed !== undefined && versions.some((version) => holds(compareVersions(parsed, version)));
-  };
+  });
 }
 
 function parseVersion(text: string): Version | undefined {
