@@ -17,7 +17,7 @@ let store: RulesetStore;
 let evaluator: Evaluator;
 
 beforeEach(() => {
-  store = new RulesetStore(() => undefined);
+  store = new RulesetStore();
   evaluator = new Evaluator(
     () => store.ruleset,
     () => 0,
