@@ -1,16 +1,19 @@
 import { defineConfig } from 'tsdown';
 
-export default defineConfig({
-  entry: {
-    index: 'src/index.ts',
-    openfeature: 'src/openfeature/index.ts',
-    testing: 'src/testing/index.ts',
+const common = { platform: 'node', target: 'node20', fixedExtension: false } as const;
+
+export default defineConfig([
+  {
+    ...common,
+    entry: {
+      index: 'src/index.ts',
+      openfeature: 'src/openfeature/index.ts',
+      testing: 'src/testing/index.ts',
+    },
+    format: ['esm', 'cjs'],
+    dts: true,
+    sourcemap: true,
   },
-  format: ['esm', 'cjs'],
-  platform: 'node',
-  target: 'node20',
-  dts: true,
-  sourcemap: true,
-  clean: true,
-  fixedExtension: false,
-});
+  // Nobody imports the command.
+  { ...common, entry: { cli: 'src/cli/main.ts' }, format: 'esm', dts: false },
+]);

@@ -9,10 +9,12 @@ export type { EvaluatedFlags } from './client/evaluator.ts';
 export type { Listener } from './client/emitter.ts';
 export type { ContextValue, EvaluationContext } from './evaluator/context.ts';
 export type { Reason } from './evaluator/evaluation.ts';
+export type { FlagKind } from './evaluator/flag.ts';
 export type { JsonObject, JsonValue } from './evaluator/json-value.ts';
 export type { Payload, Position } from './evaluator/payload.ts';
 export { FaunaError } from './fauna-error.ts';
 export type { FaunaErrorCode } from './fauna-error.ts';
+export type { FlagKey, Flags, FlagValue, ShapedFlagKey, UnshapedFlagKey } from './flags.ts';
 export type { Logger } from './logger.ts';
 export type { Runtime, StreamRequest, StreamResponse } from './runtime.ts';
 export type {

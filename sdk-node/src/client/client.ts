@@ -6,6 +6,7 @@ import { duration } from '../duration.ts';
 import type { EvaluationContext } from '../evaluator/context.ts';
 import type { JsonValue } from '../evaluator/json-value.ts';
 import type { FaunaError } from '../fauna-error.ts';
+import type { FlagKey, Flags, FlagValue, ShapedFlagKey, UnshapedFlagKey } from '../flags.ts';
 import type { ClientStatus } from './connection-status.ts';
 import type { EvaluationDetails } from './details.ts';
 import type { Emitter, Listener } from './emitter.ts';
@@ -63,51 +64,79 @@ export class FaunaClient {
   }
 
   /** The value of a boolean flag, or `fallback` if there is none. */
-  boolean(key: string, context: EvaluationContext, fallback: boolean): boolean {
+  boolean(key: FlagKey<'boolean'>, context: EvaluationContext, fallback: boolean): boolean {
     const value = this.#evaluator.value(key, context, 'boolean');
     return value === undefined ? fallback : (value as boolean);
   }
 
   /** The value of a string flag, or `fallback` if there is none. */
-  string(key: string, context: EvaluationContext, fallback: string): string {
+  string<Key extends FlagKey<'string'>>(
+    key: Key,
+    context: EvaluationContext,
+    fallback: FlagValue<Key, string>,
+  ): FlagValue<Key, string> {
     const value = this.#evaluator.value(key, context, 'string');
-    return value === undefined ? fallback : (value as string);
+    return value === undefined ? fallback : (value as FlagValue<Key, string>);
   }
 
   /** The value of a number flag, or `fallback` if there is none. */
-  number(key: string, context: EvaluationContext, fallback: number): number {
+  number<Key extends FlagKey<'number'>>(
+    key: Key,
+    context: EvaluationContext,
+    fallback: FlagValue<Key, number>,
+  ): FlagValue<Key, number> {
     const value = this.#evaluator.value(key, context, 'number');
-    return value === undefined ? fallback : (value as number);
+    return value === undefined ? fallback : (value as FlagValue<Key, number>);
   }
 
   /** The value of a json flag, frozen, or `fallback` if there is none. Its shape is not checked. */
-  json<T extends JsonValue>(key: string, context: EvaluationContext, fallback: T): T {
+  json<Key extends ShapedFlagKey>(key: Key, context: EvaluationContext, fallback: Flags[Key]): Flags[Key];
+  json<T extends JsonValue>(key: UnshapedFlagKey, context: EvaluationContext, fallback: T): T;
+  json<T>(key: string, context: EvaluationContext, fallback: T): T {
     const value = this.#evaluator.value(key, context, 'json');
     return value === undefined ? fallback : (value as T);
   }
 
   /** {@link boolean}, with how the value came about. */
-  booleanDetails(key: string, context: EvaluationContext, fallback: boolean): EvaluationDetails<boolean> {
+  booleanDetails(
+    key: FlagKey<'boolean'>,
+    context: EvaluationContext,
+    fallback: boolean,
+  ): EvaluationDetails<boolean> {
     return this.#evaluator.details(key, context, fallback, 'boolean');
   }
 
   /** {@link string}, with how the value came about. */
-  stringDetails(key: string, context: EvaluationContext, fallback: string): EvaluationDetails<string> {
+  stringDetails<Key extends FlagKey<'string'>>(
+    key: Key,
+    context: EvaluationContext,
+    fallback: FlagValue<Key, string>,
+  ): EvaluationDetails<FlagValue<Key, string>> {
     return this.#evaluator.details(key, context, fallback, 'string');
   }
 
   /** {@link number}, with how the value came about. */
-  numberDetails(key: string, context: EvaluationContext, fallback: number): EvaluationDetails<number> {
+  numberDetails<Key extends FlagKey<'number'>>(
+    key: Key,
+    context: EvaluationContext,
+    fallback: FlagValue<Key, number>,
+  ): EvaluationDetails<FlagValue<Key, number>> {
     return this.#evaluator.details(key, context, fallback, 'number');
   }
 
   /** {@link json}, with how the value came about. */
+  jsonDetails<Key extends ShapedFlagKey>(
+    key: Key,
+    context: EvaluationContext,
+    fallback: Flags[Key],
+  ): EvaluationDetails<Flags[Key]>;
   jsonDetails<T extends JsonValue>(
-    key: string,
+    key: UnshapedFlagKey,
     context: EvaluationContext,
     fallback: T,
-  ): EvaluationDetails<T> {
-    return this.#evaluator.details(key, context, fallback, 'json');
+  ): EvaluationDetails<T>;
+  jsonDetails<T>(key: string, context: EvaluationContext, fallback: T): EvaluationDetails<T> {
+    return this.#evaluator.details(key, context, fallback as JsonValue, 'json') as EvaluationDetails<T>;
   }
 
   /** Every flag of the environment for one context, by key; empty before the first ruleset. */
