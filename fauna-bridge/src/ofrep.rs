@@ -61,10 +61,11 @@ pub fn bulk(
     ticket: &Ticket,
     tally: &mut Tally,
 ) -> Vec<u8> {
-    // Most flags are written in less; more costs another allocation.
-    let mut json = Vec::with_capacity(512 + 128 * catalog.slots().count());
+    let flags = || catalog.flags().filter(|flag| scope.sees(flag.flag()));
+    // A buffer that grows is copied each time, and this may be megabytes.
+    let mut json = Vec::with_capacity(512 + flags().map(PreparedFlag::longest).sum::<usize>());
     json.extend_from_slice(b"{\"flags\":[");
-    for flag in catalog.flags().filter(|flag| scope.sees(flag.flag())) {
+    for flag in flags() {
         let evaluation = catalog.evaluate(flag, context, now);
         tally.count(&evaluation);
         write_flag(scope, flag, &evaluation, None, &mut json);
@@ -114,7 +115,7 @@ fn write_flag(
         }
         if let Some(rule) = rule {
             json.extend_from_slice(if set.is_some() { b",\"ruleId\":" } else { b"\"ruleId\":" });
-            json.extend_from_slice(Value::from(rule).to_string().as_bytes());
+            json.extend_from_slice(flag.rule(rule));
         }
         json.push(b'}');
     }

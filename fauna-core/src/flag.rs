@@ -117,6 +117,12 @@ impl Flag {
         body.flat_map(|body| &body.prerequisites).map(|required| &*required.flag)
     }
 
+    /// The ids of its rules, in the order in which they are tried.
+    pub fn rule_ids(&self) -> impl Iterator<Item = &str> {
+        let rules = self.body.as_ref().ok().into_iter().flat_map(|body| &body.rules);
+        rules.map(|rule| &*rule.id)
+    }
+
     /// The audiences that its rules name, some of them more than once.
     pub fn audiences(&self) -> impl Iterator<Item = &str> {
         let rules = self.body.as_ref().ok().into_iter().flat_map(|body| &body.rules);

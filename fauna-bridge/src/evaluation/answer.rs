@@ -49,16 +49,15 @@ impl Scope {
         }
         if self == Self::Server {
             let error = evaluation.error.as_ref().map(|error| &*error.message);
-            let members = [
-                ("errorMessage", error),
-                ("ruleId", evaluation.rule_id),
-                ("prerequisite", evaluation.prerequisite),
-            ];
-            for (name, text) in members {
+            for (name, text) in [("errorMessage", error), ("prerequisite", evaluation.prerequisite)] {
                 if let Some(text) = text {
                     let member = format!(r#","{name}":{}"#, serde_json::Value::from(text));
                     json.extend_from_slice(member.as_bytes());
                 }
+            }
+            if let Some(rule) = evaluation.rule_id {
+                json.extend_from_slice(b",\"ruleId\":");
+                json.extend_from_slice(flag.rule(rule));
             }
         }
     }

@@ -12,15 +12,34 @@ pub struct PreparedFlag {
     key: Box<[u8]>,
     /// By a variant's index.
     variants: Box<[Box<[u8]>]>,
+    rules: Box<[RuleId]>,
+    longest: usize,
 }
+
+/// A rule's id, plain and as JSON.
+#[derive(Debug)]
+struct RuleId {
+    plain: Box<str>,
+    json: Box<[u8]>,
+}
+
+/// More than the names of an answer's members take, with a reason.
+const MEMBERS: usize = 96;
 
 impl PreparedFlag {
     /// Compiles a document. It never fails, as [`Flag::from_document`] does not.
     pub fn from_document(key: &str, document: &Value) -> Self {
         let flag = Flag::from_document(key, document);
-        let variants = flag.variants().iter().map(members).collect();
-        let key = Value::from(key).to_string().into_bytes().into();
-        Self { flag, key, variants }
+        let variants: Box<[Box<[u8]>]> = flag.variants().iter().map(members).collect();
+        let rules: Box<[RuleId]> =
+            flag.rule_ids().map(|id| RuleId { plain: id.into(), json: text(id) }).collect();
+        let key = text(key);
+        let longest = |parts: &mut dyn Iterator<Item = usize>| parts.max().unwrap_or(0);
+        let longest = MEMBERS
+            + key.len()
+            + longest(&mut variants.iter().map(|members| members.len()))
+            + longest(&mut rules.iter().map(|rule| rule.json.len()));
+        Self { flag, key, variants, rules, longest }
     }
 
     /// The flag.
@@ -37,6 +56,20 @@ impl PreparedFlag {
     pub fn variant(&self, variant: &Variant) -> &[u8] {
         self.variants.get(variant.index()).map_or(&[], |members| members)
     }
+
+    /// The id of one of its rules as JSON.
+    pub fn rule(&self, id: &str) -> &[u8] {
+        self.rules.iter().find(|rule| *rule.plain == *id).map_or(b"null", |rule| &rule.json)
+    }
+
+    /// The most bytes that an answer with all of this takes, unless it is an error.
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+}
+
+fn text(plain: &str) -> Box<[u8]> {
+    Value::from(plain).to_string().into_bytes().into()
 }
 
 /// Without a line feed: `serde_json` writes none, and escapes those in text.
