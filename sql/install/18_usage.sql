@@ -83,3 +83,27 @@ $$;
 REVOKE ALL ON FUNCTION fauna.record_usage(jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION fauna.record_usage(jsonb) IS
     'Adds what a bridge has counted: {"evaluations":[{"environment","flag","variant","hour","evaluations","lastAt"}],"keys":[{"id","lastUsedAt"}]}. What names an unknown environment, flag or key is left out; times after now count as now.';
+
+-- Runs as the owner, so that nobody needs DELETE on the counts. Nothing else forgets them, and there is a row for each environment, flag,
+-- variant and hour in which it was evaluated.
+CREATE FUNCTION fauna.prune_usage(keep interval) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    removed bigint;
+BEGIN
+    IF keep IS NULL OR keep < interval '0' THEN
+        RAISE EXCEPTION 'the interval to keep must not be null or negative'
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = format('fauna.prune_usage() was given %s.', coalesce(quote_literal(keep), 'NULL')),
+                  HINT = 'Say how much usage to keep, as in fauna.prune_usage(''90 days'').';
+    END IF;
+    DELETE FROM fauna.usage u WHERE u.hour < date_trunc('hour', now() - keep, 'UTC');
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+REVOKE ALL ON FUNCTION fauna.prune_usage(interval) FROM PUBLIC;
+COMMENT ON FUNCTION fauna.prune_usage(interval) IS
+    'Forgets evaluations of hours before the interval; when SDK keys were last used stays. Returns how many rows were removed. SELECT fauna.prune_usage(''90 days'');';

@@ -38,7 +38,8 @@ BEGIN
             disable,archive_flag,restore_flag,delete_flag,rule_for,allocate,target,untarget,rollout,split,schedule,ramp,
             move_rule,remove_rule,require_flag,unrequire_flag}'),
         ('admin', 'table', 'SELECT, INSERT, UPDATE, DELETE', '{environments,sdk_keys}'),
-        ('admin', 'function', 'EXECUTE', '{create_environment,delete_environment,create_sdk_key,revoke_sdk_key}'),
+        ('admin', 'function', 'EXECUTE', '{create_environment,delete_environment,create_sdk_key,revoke_sdk_key,
+            prune_usage}'),
         ('bridge', 'schema', 'USAGE', '{fauna}'),
         ('bridge', 'table', 'SELECT', '{heads,documents}'),
         ('bridge', 'function', 'EXECUTE', '{changes,ruleset,record_usage}')

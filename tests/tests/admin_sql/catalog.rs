@@ -60,7 +60,7 @@ async fn every_function_finds_its_names_in_pg_catalog_only() {
 
 /// A function with its owner's rights that somebody may call is a door; each has to be meant.
 #[tokio::test]
-async fn what_a_profile_may_call_runs_as_the_caller_but_for_reading_the_log_and_counting() {
+async fn what_a_profile_may_call_runs_as_the_caller_but_for_reading_the_log_and_the_counts_of_usage() {
     let database = database().await;
     let doors = "
         SELECT DISTINCT p.oid::regprocedure::text
@@ -70,7 +70,12 @@ async fn what_a_profile_may_call_runs_as_the_caller_but_for_reading_the_log_and_
         WHERE p.prosecdef ORDER BY 1";
     assert_eq!(
         rows(&database, doors).await,
-        ["fauna.changes(text,uuid,bigint)", "fauna.record_usage(jsonb)", "fauna.ruleset(text)"]
+        [
+            "fauna.changes(text,uuid,bigint)",
+            "fauna.prune_usage(interval)",
+            "fauna.record_usage(jsonb)",
+            "fauna.ruleset(text)"
+        ]
     );
 }
 

@@ -14,6 +14,7 @@ mod refusal;
 mod rollouts;
 mod sdk_keys;
 mod targeting;
+mod usage;
 mod views;
 
 use fauna_tests::{Database, error_of};

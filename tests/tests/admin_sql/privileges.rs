@@ -28,6 +28,8 @@ const MATRIX: &[(&str, &str)] = &[
     ("SELECT * FROM fauna.history", ""),
     ("SELECT fauna.changes('production', NULL, 0), fauna.ruleset()", "bridge"),
     ("SELECT fauna.record_usage('{}')", "bridge"),
+    ("SELECT fauna.prune_usage('1 day')", "admin"),
+    ("DELETE FROM fauna.usage", ""),
     ("INSERT INTO fauna.usage VALUES ('production', 'checkout', 'on', now(), 1, now())", ""),
     (
         "SELECT fauna.create_flag('new'), fauna.create_attribute('new'), fauna.create_audience('new')",
