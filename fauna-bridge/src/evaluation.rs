@@ -14,6 +14,7 @@ mod compiler;
 mod context;
 mod dependents;
 mod prepared;
+mod schedules;
 mod tally;
 
 pub use answer::Scope;

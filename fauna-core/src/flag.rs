@@ -111,6 +111,11 @@ impl Flag {
         &self.variants
     }
 
+    /// Whether it is enabled. While it is not, or its document cannot be used, its result depends on nothing else.
+    pub fn is_enabled(&self) -> bool {
+        self.body.as_ref().is_ok_and(|body| body.enabled)
+    }
+
     /// The flags that it requires.
     pub fn required_flags(&self) -> impl Iterator<Item = &str> {
         let body = self.body.as_ref().ok().into_iter();

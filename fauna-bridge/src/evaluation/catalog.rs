@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 use super::answer::Scope;
 use super::context::EvaluationContext;
 use super::prepared::PreparedFlag;
+use super::schedules::Schedules;
 use crate::position::Position;
 
 /// A flag's place in the environment. It keeps it for as long as the process lives, even when it is deleted and comes back, so that a
@@ -34,7 +35,8 @@ pub struct Catalog {
     slots: Arc<HashMap<Arc<str>, Slot>>,
     flags: Vec<Place>,
     audiences: HashMap<Arc<str>, Arc<Audience>>,
-    timed: Arc<[Slot]>,
+    for_servers: Schedules,
+    for_clients: Schedules,
 }
 
 #[derive(Clone, Debug)]
@@ -55,7 +57,8 @@ impl Catalog {
             slots: Arc::default(),
             flags: Vec::new(),
             audiences: HashMap::new(),
-            timed: Arc::default(),
+            for_servers: Schedules::default(),
+            for_clients: Schedules::default(),
         }
     }
 
@@ -72,7 +75,7 @@ impl Catalog {
     /// When the result of the flag at a place may change next without a commit.
     pub fn next_change(&self, slot: Slot, context: &EvaluationContext, now: Timestamp) -> Option<Timestamp> {
         // Most flags do not depend on the time, and that is known without walking through what they require.
-        self.timed.binary_search(&slot).ok()?;
+        self.for_servers.timed.binary_search(&slot).ok()?;
         next_change(self, self.flag_at(slot)?.flag(), context, now)
     }
 
@@ -82,9 +85,16 @@ impl Catalog {
         (0..u32::try_from(self.flags.len()).unwrap_or(u32::MAX)).map(Slot)
     }
 
-    /// The flags whose results depend on the time, in order.
-    pub fn timed(&self) -> &Arc<[Slot]> {
-        &self.timed
+    /// The flags whose results depend on the time, of those that somebody sees who sees so much, in order.
+    pub fn timed(&self, scope: Scope) -> &[Slot] {
+        &self.schedules(scope).timed
+    }
+
+    fn schedules(&self, scope: Scope) -> &Schedules {
+        match scope {
+            Scope::Server => &self.for_servers,
+            Scope::Client => &self.for_clients,
+        }
     }
 
     /// The place of a key that is or was a flag's.
@@ -107,11 +117,12 @@ impl Catalog {
         scope == Scope::Server || self.flags.get(slot.index()).is_some_and(|place| place.shown)
     }
 
-    /// The next instant after `now` at which results may change for anybody without a commit: exactly for windows; while a ramp is on its
-    /// way they change at any time, and this is every `pace`.
-    pub fn next_edge(&self, now: Timestamp, pace: Duration) -> Option<Timestamp> {
+    /// The next instant after `now` at which results may change without a commit for anybody who sees so much: exactly for windows; while a
+    /// ramp is on its way they change at any time, and this is every `pace`.
+    pub fn next_edge(&self, scope: Scope, now: Timestamp, pace: Duration) -> Option<Timestamp> {
         let pace = i64::try_from(pace.as_micros()).unwrap_or(i64::MAX);
-        let flags = self.timed.iter().filter_map(|slot| self.flag_at(*slot)).map(PreparedFlag::flag);
+        let scheduled = &self.schedules(scope).scheduled;
+        let flags = scheduled.iter().filter_map(|slot| self.flag_at(*slot)).map(PreparedFlag::flag);
         let edges = flags.flat_map(|flag| {
             let next =
                 flag.is_ramping(now).then(|| Timestamp::from_micros(now.as_micros().saturating_add(pace)));
@@ -176,8 +187,13 @@ impl Catalog {
         }
     }
 
+    /// These are the flags whose results depend on the time.
     pub(super) fn set_timed(&mut self, keys: &BTreeSet<Arc<str>>) {
-        self.timed = self.slots_of(keys);
+        let timed = self.slots_of(keys);
+        let is_seen = |slot: &Slot| self.flag_at(*slot).is_some_and(|flag| Scope::Client.sees(flag.flag()));
+        let seen = timed.iter().copied().filter(is_seen).collect();
+        self.for_clients = Schedules::of(seen, self);
+        self.for_servers = Schedules::of(timed, self);
     }
 
     /// The places of keys, in order.

@@ -89,9 +89,11 @@ impl Dependents {
     }
 }
 
+/// None while it is disabled: then its result is the off variant, whatever becomes of the others.
 fn uses_of_flag(flag: &Flag) -> impl Iterator<Item = Entity> {
     let flags = flag.required_flags().map(|key| Entity::Flag(key.into()));
-    flags.chain(flag.audiences().map(|key| Entity::Audience(key.into())))
+    let uses = flags.chain(flag.audiences().map(|key| Entity::Audience(key.into())));
+    uses.filter(|_| flag.is_enabled())
 }
 
 fn uses_of_audience(audience: &Audience) -> impl Iterator<Item = Entity> {

@@ -19,12 +19,13 @@ fn key() -> impl Strategy<Value = &'static str> {
 
 fn flag() -> impl Strategy<Value = Value> {
     let audiences = prop::collection::vec((key(), any::<bool>()), 0..2);
-    (audiences, prop::collection::vec(key(), 0..2), any::<bool>(), any::<bool>()).prop_map(
-        |(audiences, required, timed, visible)| {
+    let switches = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.8));
+    (audiences, prop::collection::vec(key(), 0..2), switches).prop_map(
+        |(audiences, required, (timed, visible, enabled))| {
             let audiences: Vec<_> =
                 audiences.iter().map(|(key, negate)| json!({"key": key, "negate": negate})).collect();
             let required: Vec<_> = required.iter().map(|key| json!({"flag": key, "variants": ["on"]})).collect();
-            json!({"kind": "boolean", "enabled": true, "offVariant": "off", "variants": {"on": true, "off": false},
+            json!({"kind": "boolean", "enabled": enabled, "offVariant": "off", "variants": {"on": true, "off": false},
                 "prerequisites": required, "clientVisible": visible, "default": {"variant": "off"},
                 "rules": [{"id": "r", "match": "all", "audiences": audiences, "serve": {"variant": "on"},
                     "activeFrom": timed.then_some("2026-01-01T00:00:00Z")}]})
@@ -112,7 +113,7 @@ proptest! {
         let whole = Compiler::try_new(&put).unwrap();
         let by_key = |compiler: &Compiler| {
             let catalog = compiler.catalog();
-            let timed: Vec<_> = catalog.timed().iter().map(|slot| catalog.key(*slot).to_owned()).collect();
+            let timed: Vec<_> = catalog.timed(Scope::Server).iter().map(|slot| catalog.key(*slot).to_owned()).collect();
             let answers = catalog.slots().map(|slot| catalog.key(slot).to_owned()).zip(answers(catalog));
             let mut present: Vec<_> = answers.filter(|(_, answers)| answers.iter().any(Option::is_some)).collect();
             present.sort();
@@ -122,6 +123,44 @@ proptest! {
         patched.replace(&put).unwrap();
         prop_assert_eq!(by_key(&patched), by_key(&whole));
     }
+}
+
+/// With a window from `from` on, and requiring others.
+fn scheduled(visible: bool, enabled: bool, from: Option<&str>, required: &[&str]) -> Value {
+    let required: Vec<_> = required.iter().map(|key| json!({"flag": key, "variants": ["on"]})).collect();
+    json!({"kind": "boolean", "enabled": enabled, "offVariant": "off", "variants": {"on": true, "off": false},
+        "prerequisites": required, "clientVisible": visible, "default": {"variant": "off"},
+        "rules": [{"id": "r", "match": "all", "audiences": [], "serve": {"variant": "on"}, "activeFrom": from}]})
+}
+
+#[test]
+fn clients_learn_of_no_schedule_but_those_that_decide_what_they_see() {
+    let instant = |month: usize| format!("2026-{month:02}-01T00:00:00Z");
+    let at = |month| Timestamp::parse(&instant(month)).unwrap();
+    let flags = [
+        ("hidden", scheduled(false, true, Some(&instant(2)), &[])),
+        // Its result depends on time, but it is disabled, or requires what is.
+        ("off", scheduled(true, false, Some(&instant(3)), &["hidden"])),
+        ("behind", scheduled(true, true, None, &["closed"])),
+        ("closed", scheduled(false, false, None, &["hidden"])),
+        ("shown", scheduled(true, true, Some(&instant(5)), &["between"])),
+        ("between", scheduled(false, true, None, &["required"])),
+        ("required", scheduled(false, true, Some(&instant(4)), &[])),
+    ];
+    let flags = flags.into_iter().map(|(key, flag)| (key.to_owned(), flag)).collect();
+    let compiler = Compiler::try_new(&changes(None, &flags, &BTreeMap::new())).unwrap();
+    let catalog = compiler.catalog();
+    let edge = |scope, month| catalog.next_edge(scope, at(month), std::time::Duration::ZERO);
+    assert_eq!(
+        [1, 2, 4, 5].map(|month| edge(Scope::Server, month)),
+        [2, 4, 5, 0].map(|month| (month > 0).then(|| at(month)))
+    );
+    assert_eq!(
+        [1, 2, 4, 5].map(|month| edge(Scope::Client, month)),
+        [4, 4, 5, 0].map(|month| (month > 0).then(|| at(month)))
+    );
+    assert_eq!(catalog.timed(Scope::Client), [catalog.slot("shown").unwrap()]);
+    assert_eq!(catalog.timed(Scope::Server).len(), 4);
 }
 
 #[test]

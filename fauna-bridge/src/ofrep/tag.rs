@@ -2,7 +2,7 @@
 //!
 //! `"epoch:revision-context-scope"`: the configuration, who is asked for, and how much the key may see. A client that sends the tag of another
 //! context (the official web provider does, when everything but the targeting key changes) must not be told that nothing changed. Where
-//! results depend on the time, a digest of those that do follows. No flag is evaluated that does not.
+//! results that the key may see depend on the time, a digest of those that do follows. No flag is evaluated that does not.
 
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -20,18 +20,16 @@ pub fn etag(catalog: &Catalog, scope: Scope, context: &EvaluationContext, now: T
     };
     let digest = u128::from_be_bytes(context.digest());
     let mut tag = format!("\"{}-{digest:032x}-{scope_mark}", catalog.position);
-    let timed = catalog.timed();
+    let timed = catalog.timed(scope);
     if !timed.is_empty() {
         let mut hasher = DefaultHasher::new();
         let mut answer = Vec::new();
         for flag in timed.iter().filter_map(|slot| catalog.flag_at(*slot)) {
-            if scope.sees(flag.flag()) {
-                answer.clear();
-                scope.write(&catalog.evaluate(flag, context, now), flag, &mut answer);
-                hasher.write(&answer);
-                // Between two answers: not a byte of JSON.
-                hasher.write_u8(0);
-            }
+            answer.clear();
+            scope.write(&catalog.evaluate(flag, context, now), flag, &mut answer);
+            hasher.write(&answer);
+            // Between two answers: not a byte of JSON.
+            hasher.write_u8(0);
         }
         // Writing to a String cannot fail.
         let _ = write!(tag, "-{:016x}", hasher.finish());

@@ -140,7 +140,7 @@ impl Evaluations {
         let sent = if elsewhere || line.is_first() {
             Some(self.whole(&catalog, now, &mut tally))
         } else {
-            let timed: &[Slot] = if self.is_due(now) { catalog.timed() } else { &[] };
+            let timed: &[Slot] = if self.is_due(now) { catalog.timed(self.scope) } else { &[] };
             if !timed.is_empty() {
                 // All that depends on the time is looked at, so that the next instant is exact again.
                 self.wakes = None;

@@ -1,8 +1,8 @@
 //! OFREP's event stream: tells a provider that it should ask again, and nothing else.
 //!
 //! It knows no evaluation context, so it speaks up whenever a result may have changed for anybody who sees as much as its key: after a commit that
-//! reaches such a flag, when a window opens or closes, and while a ramp is on its way once a minute. Asking again costs a 304 where
-//! nothing changed.
+//! reaches such a flag, when a window opens or closes that decides one, and while such a ramp is on its way once a minute. Asking again costs a 304
+//! where nothing changed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,11 +65,11 @@ impl Feed for Refetches {
         }
         let now = clock::now();
         // Of what time changed while it was away, nobody here knows.
-        let missed = line.is_first() && !catalog.timed().is_empty();
+        let missed = line.is_first() && !catalog.timed(self.scope).is_empty();
         let speaks = missed || self.is_due(now) || self.concerns(&catalog, &step);
         let start = if speaks { Start::Put } else { Start::Current };
         (self.position, self.evaluated) = (Some(catalog.position), now);
-        self.wakes = catalog.next_edge(now, RAMP_PACE);
+        self.wakes = catalog.next_edge(self.scope, now, RAMP_PACE);
         line.started(start);
         Ok(speaks.then(|| event::refetch(catalog.position, now)))
     }

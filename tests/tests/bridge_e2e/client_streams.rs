@@ -5,24 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::events::{Block, Events, open, open_results};
-use crate::shop::{Shop, readiness, shop};
-
-/// Flags `checkout`, `theme` and `hidden`; `theme` is dark for Canadians. Returns a client key, too.
-async fn client_shop() -> (Shop<'static>, String) {
-    let shop = shop().await;
-    shop.run(
-        r##"UPDATE fauna.flags SET client_visible = true;
-           SELECT fauna.create_flag('hidden');
-           SELECT fauna.create_flag('theme', 'string', '{"light": "#fff", "dark": "#000"}', client_visible => true);
-           SELECT fauna.create_attribute('country'); SELECT fauna.create_audience('canada');
-           SELECT fauna.add_condition('canada', 'country', 'eq', '{CA}');
-           SELECT fauna.target('theme', 'canada', 'dark');
-           UPDATE fauna.flag_settings SET enabled = true"##,
-    )
-    .await;
-    let key = shop.create_key("production', 'client").await;
-    (shop, key)
-}
+use crate::shop::{Shop, client_shop, readiness};
 
 /// The next event's flags, which must be a patch.
 async fn patch(events: &mut Events) -> Value {

@@ -160,7 +160,12 @@ async fn what_pg_hba_demands_is_met_by_trying_otherwise_by_a_certificate_and_by_
     let cluster = Cluster::start();
     let server = Encrypted::start(&cluster).await;
     if server.front.is_some() {
-        // These are rules of the server's own TLS, which this one was built without.
+        // These are rules of the server's own TLS, so they can only be left out where it was built without, by its own account.
+        let configured = cluster.run("pg_config", &["--configure"]);
+        assert!(
+            !configured.contains("ssl"),
+            "this server can encrypt, and says that it cannot: {configured}"
+        );
         return;
     }
     let setup = "CREATE ROLE only_plain LOGIN; CREATE ROLE only_encrypted LOGIN; CREATE ROLE certified LOGIN;

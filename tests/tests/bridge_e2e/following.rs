@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use fauna_tests::{Bridge, Cluster, Database, Pooler, cluster, eventually};
+use fauna_tests::{Bridge, Pooler, cluster, eventually};
 
 use crate::events::{Block, Change, Events, open, request};
+use crate::pair::Pair;
 use crate::shop::{Replica, Shop, bridge, metric, readiness, shop};
 
 const POLL: &[&str] = &["--poll-interval-ms", "100"];
@@ -27,37 +28,18 @@ async fn follow(bridge: &Bridge, shop: &Shop<'_>) -> (Replica, Events) {
     (replica, events)
 }
 
-/// The same shop as another server has it.
-fn elsewhere<'c>(shop: &Shop<'_>, cluster: &'c Cluster) -> Shop<'c> {
-    Shop { database: Database::existing(cluster, shop.database.name()), key: shop.key.clone() }
-}
-
-/// Waits until the standby has the shop as it is.
-async fn replicated(shop: &Shop<'_>, standby: &Shop<'_>) {
-    let admin = Database::existing(standby.database.cluster(), "postgres").connect().await;
-    let written = shop.text("SELECT pg_current_wal_flush_lsn()::text").await;
-    let replayed = format!("SELECT coalesce(pg_last_wal_replay_lsn() >= '{written}', false)");
-    eventually("the standby has caught up", || async {
-        admin.query_one(&replayed, &[]).await.expect("the standby").get::<_, bool>(0).then_some(())
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn on_a_standby_the_bridge_polls_and_says_so_once_and_listens_when_it_is_promoted() {
-    let (primary_cluster, standby_cluster);
-    primary_cluster = Cluster::start();
-    let primary = Shop::in_cluster(&primary_cluster).await;
-    standby_cluster = primary_cluster.standby();
-    let standby = elsewhere(&primary, &standby_cluster);
-    replicated(&primary, &standby).await;
+    let pair = Pair::start().await;
+    let (primary, standby) = (pair.shop(), pair.standby_shop());
+    pair.replicated().await;
 
     let bridge = bridge(&standby.database.conninfo(), POLL).await;
     readiness(&bridge, true).await;
     let (mut replica, mut events) = follow(&bridge, &standby).await;
     for change in ["SELECT fauna.enable('checkout', 'production')", "SELECT fauna.create_flag('new')"] {
         primary.run(change).await;
-        replicated(&primary, &standby).await;
+        pair.replicated().await;
         let before = replica.id.clone();
         agree(&mut replica, &mut events, &standby).await;
         assert_ne!(replica.id, before);
@@ -71,12 +53,12 @@ async fn on_a_standby_the_bridge_polls_and_says_so_once_and_listens_when_it_is_p
         )
         .await;
     primary.run("SELECT fauna.disable('checkout', 'production')").await;
-    replicated(&primary, &standby).await;
+    pair.replicated().await;
     agree(&mut replica, &mut events, &standby).await;
     assert_eq!(logged(&bridge, "hot standby"), 1);
 
-    primary_cluster.kill();
-    standby_cluster.promote();
+    pair.primary.kill();
+    pair.standby.promote();
     eventually("the bridge listens", || async {
         (logged(&bridge, "listening for changes") == 1).then_some(())
     })
@@ -148,18 +130,9 @@ async fn a_pooler_is_recognised_whichever_session_it_lends_next_unless_it_pools_
 
 /// Kills the primary, promotes the standby, and measures until every client holds what the new primary says.
 async fn fail_over(parameters: &str) {
-    let (primary_cluster, standby_cluster);
-    primary_cluster = Cluster::start();
-    let primary = Shop::in_cluster(&primary_cluster).await;
-    standby_cluster = primary_cluster.standby();
-    let standby = elsewhere(&primary, &standby_cluster);
-    let both = format!(
-        "postgresql://postgres@127.0.0.1:{},127.0.0.1:{}/{}{parameters}",
-        primary_cluster.port(),
-        standby_cluster.port(),
-        primary.database.name()
-    );
-    let bridge = bridge(&both, POLL).await;
+    let pair = Pair::start().await;
+    let (primary, standby) = (pair.shop(), pair.standby_shop());
+    let bridge = bridge(&pair.conninfo(parameters), POLL).await;
     readiness(&bridge, true).await;
     let mut clients = Vec::new();
     for _ in 0..5 {
@@ -170,10 +143,10 @@ async fn fail_over(parameters: &str) {
         agree(replica, events, &primary).await;
     }
     let old = clients[0].0.id.clone();
-    replicated(&primary, &standby).await;
+    pair.replicated().await;
 
-    primary_cluster.kill();
-    standby_cluster.promote();
+    pair.primary.kill();
+    pair.standby.promote();
     let recovered = Instant::now();
     standby.run("SELECT fauna.create_flag('after')").await;
     for (replica, events) in &mut clients {
@@ -203,31 +176,13 @@ async fn a_bridge_that_takes_any_server_goes_on_at_the_standby_and_follows_its_p
     fail_over("").await;
 }
 
-/// A standby that receives and does not replay.
-async fn pause(standby: &Shop<'_>) {
-    standby.text("SELECT pg_wal_replay_pause()::text").await;
-    eventually("replay is paused", || async {
-        (standby.text("SELECT pg_get_wal_replay_pause_state()").await == "paused").then_some(())
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn a_standby_that_lags_does_not_take_clients_back() {
-    let (primary_cluster, standby_cluster);
-    primary_cluster = Cluster::start();
-    let primary = Shop::in_cluster(&primary_cluster).await;
-    standby_cluster = primary_cluster.standby();
-    let standby = elsewhere(&primary, &standby_cluster);
-    replicated(&primary, &standby).await;
-    pause(&standby).await;
-    let both = format!(
-        "host=127.0.0.1,127.0.0.1 port={},{} user=postgres dbname={}",
-        primary_cluster.port(),
-        standby_cluster.port(),
-        primary.database.name()
-    );
-    let bridge = bridge(&both, POLL).await;
+    let pair = Pair::start().await;
+    let (primary, standby) = (pair.shop(), pair.standby_shop());
+    pair.replicated().await;
+    pair.pause().await;
+    let bridge = bridge(&pair.conninfo(""), POLL).await;
     readiness(&bridge, true).await;
     let (mut replica, mut events) = follow(&bridge, &primary).await;
     // What the standby does not know: a revision, an epoch, an environment.
@@ -243,14 +198,9 @@ async fn a_standby_that_lags_does_not_take_clients_back() {
     let mut later_events = open(&bridge, &later, None).await;
     let in_later = later_events.change().await;
     let (ahead, ruleset) = (replica.id.clone(), primary.ruleset().await);
-    let sent = primary.text("SELECT pg_current_wal_flush_lsn()::text").await;
-    eventually("the standby has received what it does not replay", || async {
-        let received = format!("SELECT (pg_last_wal_receive_lsn() >= '{sent}')::text");
-        (standby.text(&received).await == "true").then_some(())
-    })
-    .await;
+    pair.received().await;
 
-    primary_cluster.kill();
+    pair.primary.kill();
     eventually("the bridge reads the standby", || async {
         (metric(&bridge, "fauna_database_polling").await == Some(1.0)).then_some(())
     })
@@ -259,10 +209,10 @@ async fn a_standby_that_lags_does_not_take_clients_back() {
     let again = open(&bridge, &primary.key, None).await.change().await;
     assert_eq!((&again.id, &again.data), (&ahead, &ruleset));
     assert_eq!(open(&bridge, &later, None).await.change().await, in_later);
-    standby.text("SELECT pg_wal_replay_resume()::text").await;
+    pair.resume().await;
     eventually("the standby is there, too", || async { (standby.position().await == ahead).then_some(()) })
         .await;
-    standby_cluster.promote();
+    pair.standby.promote();
     standby.run("SELECT fauna.disable('checkout', 'production')").await;
     agree(&mut replica, &mut events, &standby).await;
     standby.run("SELECT fauna.delete_environment('later')").await;
@@ -271,13 +221,10 @@ async fn a_standby_that_lags_does_not_take_clients_back() {
 
 #[tokio::test]
 async fn a_client_that_is_ahead_of_a_standby_keeps_its_state_until_the_standby_is_there() {
-    let (primary_cluster, standby_cluster);
-    primary_cluster = Cluster::start();
-    let primary = Shop::in_cluster(&primary_cluster).await;
-    standby_cluster = primary_cluster.standby();
-    let standby = elsewhere(&primary, &standby_cluster);
-    replicated(&primary, &standby).await;
-    pause(&standby).await;
+    let pair = Pair::start().await;
+    let (primary, standby) = (pair.shop(), pair.standby_shop());
+    pair.replicated().await;
+    pair.pause().await;
     primary.run("SELECT fauna.enable('checkout', 'production')").await;
     let ahead = primary.position().await;
     // A bridge that knows the standby only, and a client that has been told by another.
@@ -292,7 +239,7 @@ async fn a_client_that_is_ahead_of_a_standby_keeps_its_state_until_the_standby_i
             block => assert!(matches!(block, Block::Retry(_)), "{block:?}"),
         }
     }
-    standby.text("SELECT pg_wal_replay_resume()::text").await;
+    pair.resume().await;
     primary.run("SELECT fauna.disable('checkout', 'production')").await;
     let patch = events.change().await;
     assert_eq!((patch.name.as_str(), &patch.id), ("patch", &primary.position().await));

@@ -15,6 +15,7 @@ mod metrics;
 mod network;
 mod ofrep;
 mod outages;
+mod pair;
 mod requests;
 mod resume;
 mod shop;

@@ -5,7 +5,7 @@ use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
 use crate::events::{Block, Events};
-use crate::shop::{Shop, readiness, shop};
+use crate::shop::{client_shop, readiness};
 
 const FLAGS: &str = "/ofrep/v1/evaluate/flags";
 
@@ -19,25 +19,9 @@ fn tag_of(response: &Response) -> String {
     response.headers()["etag"].to_str().unwrap().to_owned()
 }
 
-/// `checkout` and `theme` are visible to clients, `hidden` is not; all are on. Returns a client key, too.
-async fn ofrep_shop() -> (Shop<'static>, String) {
-    let shop = shop().await;
-    shop.run(
-        r##"UPDATE fauna.flags SET client_visible = true; SELECT fauna.create_flag('hidden');
-           SELECT fauna.create_flag('theme', 'string', '{"light": "#fff", "dark": "#000"}', client_visible => true);
-           SELECT fauna.create_attribute('country'); SELECT fauna.create_audience('canada');
-           SELECT fauna.add_condition('canada', 'country', 'eq', '{CA}');
-           SELECT fauna.target('theme', 'canada', 'dark');
-           UPDATE fauna.flag_settings SET enabled = true"##,
-    )
-    .await;
-    let key = shop.create_key("production', 'client").await;
-    (shop, key)
-}
-
 #[tokio::test]
 async fn one_flag_is_what_the_database_says_it_is() {
-    let (shop, key) = ofrep_shop().await;
+    let (shop, key) = client_shop().await;
     let bridge = shop.database.bridge().await;
     readiness(&bridge, true).await;
     for context in [json!({"targetingKey": "u", "country": "CA"}), json!({"targetingKey": "u"}), json!({})] {
@@ -64,7 +48,7 @@ async fn one_flag_is_what_the_database_says_it_is() {
 
 #[tokio::test]
 async fn all_flags_come_with_a_tag_that_holds_for_this_context_key_and_revision() {
-    let (shop, key) = ofrep_shop().await;
+    let (shop, key) = client_shop().await;
     let bridge = shop.database.bridge().await;
     readiness(&bridge, true).await;
     let context = json!({"targetingKey": "u", "country": "CA"});
@@ -104,7 +88,7 @@ async fn all_flags_come_with_a_tag_that_holds_for_this_context_key_and_revision(
 
 #[tokio::test]
 async fn a_tag_does_not_hold_beyond_the_instant_at_which_time_changes_a_result() {
-    let (shop, key) = ofrep_shop().await;
+    let (shop, key) = client_shop().await;
     let bridge = shop.database.bridge().await;
     readiness(&bridge, true).await;
     shop.run("SELECT fauna.schedule(fauna.target('theme', 'canada', 'dark'), now() + interval '2 seconds')")
@@ -129,7 +113,7 @@ async fn a_tag_does_not_hold_beyond_the_instant_at_which_time_changes_a_result()
 
 #[tokio::test]
 async fn errors_are_the_protocols() {
-    let (shop, key) = ofrep_shop().await;
+    let (shop, key) = client_shop().await;
     shop.run(
         r#"UPDATE fauna.documents SET doc = jsonb_set(doc, '{conditions,0,operator}', '"like"') WHERE kind = 'audience'"#,
     )
@@ -187,7 +171,7 @@ async fn errors_are_the_protocols() {
 
 #[tokio::test]
 async fn a_key_is_taken_from_either_header_and_never_from_the_url() {
-    let (shop, key) = ofrep_shop().await;
+    let (shop, key) = client_shop().await;
     let bridge = shop.database.bridge().await;
     let limited = shop.bridge(&["--max-requests-per-second", "1"]).await;
     readiness(&bridge, true).await;
@@ -235,7 +219,7 @@ async fn stream_uri(bridge: &Bridge, key: &str, context: &Value) -> String {
 
 #[tokio::test]
 async fn the_event_stream_says_when_to_ask_again() {
-    let (shop, key) = ofrep_shop().await;
+    let (shop, key) = client_shop().await;
     let bridge = shop.database.bridge().await;
     let second = shop.database.bridge().await;
     readiness(&bridge, true).await;
@@ -294,8 +278,39 @@ async fn the_event_stream_says_when_to_ask_again() {
 }
 
 #[tokio::test]
+async fn a_client_key_does_not_learn_when_a_hidden_flag_is_scheduled() {
+    let (shop, key) = client_shop().await;
+    shop.run("SELECT fauna.schedule(fauna.target('hidden', 'canada', 'off'), now() + interval '1 hour')")
+        .await;
+    let bridge = shop.database.bridge().await;
+    readiness(&bridge, true).await;
+    let context = json!({"targetingKey": "u"});
+    let position = shop.position().await;
+    let (client, server) = (
+        tag_of(&ask(&bridge, &key, FLAGS, &context, None).await),
+        tag_of(&ask(&bridge, &shop.key, FLAGS, &context, None).await),
+    );
+    // A server's tag covers the results that time changes, in a part of its own.
+    assert!(client.ends_with("-c\"") && server.contains("-s-"), "{client} {server}");
+    let mut of_client =
+        event_stream(&bridge, &stream_uri(&bridge, &key, &context).await, Some(&position)).await;
+    let mut of_server =
+        event_stream(&bridge, &stream_uri(&bridge, &shop.key, &context).await, Some(&position)).await;
+    // A window may have opened while it was away, so a server is told to ask again.
+    assert_eq!(of_server.change().await.id, position);
+    shop.run("SELECT fauna.disable('checkout', 'production')").await;
+    assert_eq!(of_client.change().await.id, shop.position().await);
+    // It learns as soon as the schedule decides what it sees.
+    shop.run("SELECT fauna.require_flag('theme', 'hidden', 'on', 'production')").await;
+    let position = shop.position().await;
+    assert_eq!(of_client.change().await.id, position);
+    let tag = tag_of(&ask(&bridge, &key, FLAGS, &context, None).await);
+    assert!(tag.contains(&position) && tag.contains("-c-"), "{tag}");
+}
+
+#[tokio::test]
 async fn a_page_of_a_named_origin_may_ask_and_see_the_tag() {
-    let (shop, key) = ofrep_shop().await;
+    let (shop, key) = client_shop().await;
     let bridge = shop.bridge(&["--cors-origins", "https://a.example,https://b.example"]).await;
     let open = shop.bridge(&["--cors-origins", "*"]).await;
     let closed = shop.database.bridge().await;

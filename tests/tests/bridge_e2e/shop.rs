@@ -18,6 +18,23 @@ pub async fn shop() -> Shop<'static> {
     Shop::in_cluster(cluster()).await
 }
 
+/// A shop of which clients see something, and a client key: `checkout` and `theme` are visible to clients, `hidden` is not; all are
+/// enabled, and `theme` is dark for Canadians.
+pub async fn client_shop() -> (Shop<'static>, String) {
+    let shop = shop().await;
+    shop.run(
+        r##"UPDATE fauna.flags SET client_visible = true; SELECT fauna.create_flag('hidden');
+           SELECT fauna.create_flag('theme', 'string', '{"light": "#fff", "dark": "#000"}', client_visible => true);
+           SELECT fauna.create_attribute('country'); SELECT fauna.create_audience('canada');
+           SELECT fauna.add_condition('canada', 'country', 'eq', '{CA}');
+           SELECT fauna.target('theme', 'canada', 'dark');
+           UPDATE fauna.flag_settings SET enabled = true"##,
+    )
+    .await;
+    let key = shop.create_key("production', 'client").await;
+    (shop, key)
+}
+
 impl<'c> Shop<'c> {
     pub async fn in_cluster(cluster: &'c Cluster) -> Self {
         let database = Database::create(cluster).await;
