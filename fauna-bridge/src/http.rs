@@ -23,7 +23,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderName, HeaderValue};
-use axum::response::IntoResponse;
+use axum::response::Response;
 use axum::routing::{get, post};
 
 use crate::admission::Admission;
@@ -66,13 +66,18 @@ pub struct Bridge {
     pub usage: Arc<Usage>,
 }
 
-/// What a client gets whose connection is one too many.
-pub fn refusing(code: ProblemCode) -> Router {
-    Router::new().fallback(async move || ([(CONNECTION, "close")], Problem::new(code)).into_response())
+/// What a client gets whose connection is one too many. It says nothing that a page could not know, so every page may read why, of those that are
+/// named.
+pub fn refusing(code: ProblemCode, origins: &[Origin]) -> Router {
+    Router::new()
+        .fallback(async move || Problem::new(code))
+        .layer(cors::layer(origins))
+        .layer(axum::middleware::map_response(async |response: Response| ([(CONNECTION, "close")], response)))
 }
 
 /// All endpoints.
 pub fn router(bridge: Bridge) -> Router {
+    let in_time = axum::middleware::from_fn_with_state(bridge.clone(), timeout::limit);
     // What a web page may ask, if it is of an origin that was named.
     let client = Router::new()
         .route("/v1/client/stream", get(client_stream::get).post(client_stream::post))
@@ -80,9 +85,10 @@ pub fn router(bridge: Bridge) -> Router {
         .merge(ofrep::routes())
         // Here, too, so that it is behind the layer, which answers a preflight before anybody says that there is no such method.
         .method_not_allowed_fallback(method_not_allowed)
+        // Within the layer, so that a page can read that it was too slow.
+        .layer(in_time.clone())
         .layer(cors::layer(&bridge.origins));
-    Router::new()
-        .merge(client)
+    let others = Router::new()
         .route("/v1/stream", get(stream::get))
         .route("/v1/ruleset", get(ruleset::get))
         .route("/openfeature/v0/manifest", get(manifest::get))
@@ -90,9 +96,12 @@ pub fn router(bridge: Bridge) -> Router {
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))
-        .fallback(async || Problem::new(ProblemCode::NotFound).into_response())
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(axum::middleware::from_fn_with_state(bridge.clone(), timeout::limit))
+        .layer(in_time);
+    Router::new()
+        .merge(client)
+        .merge(others)
+        .fallback(async || Problem::new(ProblemCode::NotFound))
         .layer(axum::middleware::from_fn_with_state(bridge.clone(), problem::observe))
         .with_state(bridge)
 }

@@ -21,7 +21,10 @@ fn main() -> anyhow::Result<ExitCode> {
         }
     };
     start_log(options.log_format);
-    match runtime.block_on(serve(&options)) {
+    let served = runtime.block_on(serve(&options));
+    // A thread that waits for a disk which hangs is left behind.
+    runtime.shutdown_background();
+    match served {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
             tracing::error!(%error, "cannot go on");

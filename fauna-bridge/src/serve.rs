@@ -4,13 +4,14 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::admission::Admission;
 use crate::database::{Database, DatabaseError, Resumer};
 use crate::fleet::Fleet;
 use crate::follower::{Follower, Readings};
 use crate::health::Health;
-use crate::http::{Bridge, router};
+use crate::http::{Bridge, ProblemCode, refusing, router};
 use crate::observation::{Observation, Observer};
 use crate::options::ServeOptions;
 use crate::pem::PemError;
@@ -89,6 +90,7 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
         tokio::spawn(reload(encryption, hangup, Arc::clone(&streams.observer)));
     }
     let admission = Arc::new(Admission::new(options.limits.admission()));
+    let refusing = refusing(ProblemCode::TooManyConnections, &options.limits.cors_origins);
     let router = router(Bridge {
         admission,
         options: options.http(),
@@ -98,19 +100,23 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
         usage,
     });
 
-    let (end, ended) = tokio::sync::oneshot::channel::<()>();
-    let recording = tokio::spawn(recorder.run(async { drop(ended.await) }));
+    // Closed when the process is to end: then what is not in the database or on the disk yet is written.
+    let (end, ended) = watch::channel(());
+    let over = |mut ended: watch::Receiver<()>| async move { drop(ended.changed().await) };
+    let recording = tokio::spawn(recorder.run(over(ended.clone())));
+    let keeping = snapshots.map(|snapshots| {
+        let over = over(ended);
+        tokio::spawn(async move { snapshots.keep(over).await })
+    });
     let mut following = tokio::spawn(follower.run());
-    let keeping = snapshots.clone().map(|snapshots| tokio::spawn(async move { snapshots.keep().await }));
     tokio::select! {
-        () = server.serve(router, &health, signals.received()) => {
+        () = server.serve(router, refusing, &health, signals.received()) => {
             following.abort();
             drop(end);
-            // What was counted last is written if the database is there; the process does not wait for one that is not.
+            // The process does not wait for a database that is away. A disk that hangs has its limit there.
             let _ = tokio::time::timeout(options.database_timeout_ms, recording).await;
-            if let (Some(snapshots), Some(keeping)) = (snapshots, keeping) {
-                keeping.abort();
-                snapshots.write_marked().await;
+            if let Some(keeping) = keeping {
+                let _ = keeping.await;
             }
             Ok(())
         }

@@ -6,6 +6,7 @@
 
 mod connection;
 mod encryption;
+mod pace;
 mod write_deadline;
 
 use std::io;
@@ -19,7 +20,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::health::Health;
-use crate::http::{ProblemCode, refusing};
+use crate::http::ProblemCode;
 use crate::observation::{Observation, Observer};
 use connection::{serve_encrypted, serve_plain};
 
@@ -32,7 +33,7 @@ pub struct ServerOptions {
     pub max_connections: usize,
     /// The longest a connection may be silent between requests, and a request's head may take.
     pub idle_timeout: Duration,
-    /// The longest a socket may refuse bytes before its reader counts as gone.
+    /// The longest a socket, or a stream of HTTP/2, may refuse bytes before its reader counts as gone.
     pub write_timeout: Duration,
     /// How long new connections are still accepted after SIGTERM, for load balancers to notice.
     pub drain_delay: Duration,
@@ -75,17 +76,23 @@ impl Server {
     }
 
     /// Serves until `shutdown`, then drains: readiness goes at once and streams end, but connections are still accepted
-    /// for `drain_delay`; what is open `drain_timeout` later is cut.
-    pub async fn serve(self, router: Router, health: &Health, shutdown: impl Future<Output = ()>) {
+    /// for `drain_delay`; what is open `drain_timeout` later is cut. `refusing` answers on connections beyond the maximum.
+    pub async fn serve(
+        self,
+        router: Router,
+        refusing: Router,
+        health: &Health,
+        shutdown: impl Future<Output = ()>,
+    ) {
         let connections = GracefulShutdown::new();
         tokio::select! {
-            () = self.accept(&router, &connections) => {}
+            () = self.accept(&router, &refusing, &connections) => {}
             () = shutdown => {}
         }
         self.observer.observe(&Observation::Draining);
         health.drain();
         tokio::select! {
-            () = self.accept(&router, &connections) => {}
+            () = self.accept(&router, &refusing, &connections) => {}
             () = tokio::time::sleep(self.options.drain_delay) => {}
         }
         drop(self.listener);
@@ -93,8 +100,7 @@ impl Server {
         self.observer.observe(&Observation::Stopped { unfinished: drained.is_err() });
     }
 
-    async fn accept(&self, router: &Router, connections: &GracefulShutdown) {
-        let refusing = refusing(ProblemCode::TooManyConnections);
+    async fn accept(&self, router: &Router, refusing: &Router, connections: &GracefulShutdown) {
         let refused =
             ServerOptions { idle_timeout: REFUSED_TIMEOUT, write_timeout: REFUSED_TIMEOUT, ..self.options };
         loop {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::Watcher;
 use hyper_util::service::TowerToHyperService;
 use socket2::{SockRef, TcpKeepalive};
@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::ServerOptions;
 use super::encryption::HTTP2;
+use super::pace::{Paced, Requests};
 use super::write_deadline::WriteDeadline;
 
 /// hyper's minimum. A response's body is not copied into it, so it bounds the head of a request.
@@ -92,19 +93,19 @@ fn http2<S>(
     socket: S,
     router: Router,
     options: &ServerOptions,
-) -> http2::Connection<TokioIo<S>, TowerToHyperService<Router>, TokioExecutor>
+) -> http2::Connection<TokioIo<S>, Paced, Requests>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     // A ping that is not answered ends the connection, so that a client that vanished does not stay until TCP notices.
-    http2::Builder::new(TokioExecutor::new())
+    http2::Builder::new(Requests { limit: options.write_timeout })
         .timer(TokioTimer::new())
         .max_concurrent_streams(CONCURRENT_REQUESTS)
         .max_header_list_size(HEAD_BYTES)
         .max_send_buf_size(SEND_BUFFER_BYTES)
         .keep_alive_interval(Some(options.idle_timeout))
         .keep_alive_timeout(options.write_timeout)
-        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(socket), Paced::new(router))
 }
 
 fn prepare(socket: &TcpStream) -> io::Result<()> {

@@ -110,19 +110,42 @@ impl Folder {
         self.flush()
     }
 
-    /// Makes sure that files can be written here, by writing one and removing it.
+    /// Makes sure that files can be written and locked here, by doing so with one that is then removed, as are the folders made for it.
     ///
     /// # Errors
     /// They cannot.
     pub fn try_writing(&self) -> Result<(), SnapshotError> {
-        let _turn = self.lock()?;
-        let path = self.path.join(format!(".check{UNFINISHED}"));
-        let written = File::create(&path).and_then(|mut file| {
-            file.write_all(b"checked")?;
-            file.sync_all()
+        let missing: Vec<_> = self.path.ancestors().take_while(|folder| !folder.exists()).collect();
+        let tried = self.make().and_then(|()| self.try_one());
+        for folder in missing {
+            // Another bridge may have begun to use it.
+            match fs::remove_dir(folder) {
+                Err(error)
+                    if !matches!(
+                        error.kind(),
+                        io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound
+                    ) =>
+                {
+                    return tried.and(Err(failed("removing the folder")(error)));
+                }
+                _ => {}
+            }
+        }
+        tried
+    }
+
+    fn try_one(&self) -> Result<(), SnapshotError> {
+        let path = self.path.join(format!(".check-{}{UNFINISHED}", std::process::id()));
+        let written = File::create(&path).map_err(failed("writing a file")).and_then(|mut file| {
+            file.write_all(b"checked").and_then(|()| file.sync_all()).map_err(failed("writing a file"))?;
+            file.lock().map_err(failed("locking a file"))
         });
-        written.map_err(failed("writing a file"))?;
-        fs::remove_file(&path).map_err(failed("removing a file"))
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                written.and(Err(failed("removing a file")(error)))
+            }
+            _ => written,
+        }
     }
 
     fn replace(
@@ -149,13 +172,17 @@ impl Folder {
 
     /// Makes the folder if it is not there, and waits for the turn, which ends when the result is dropped.
     fn lock(&self) -> Result<File, SnapshotError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
-        made.map_err(failed("making the folder"))?;
+        self.make()?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
         let lock = options.open(self.path.join(".lock")).map_err(failed("opening .lock"))?;
         lock.lock().map_err(failed("locking .lock"))?;
         Ok(lock)
+    }
+
+    fn make(&self) -> Result<(), SnapshotError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
+        made.map_err(failed("making the folder"))
     }
 
     fn flush(&self) -> Result<(), SnapshotError> {
@@ -275,6 +302,23 @@ mod tests {
             }
         });
         assert_eq!(held(&folder), [(1, 40)]);
+    }
+
+    #[test]
+    fn trying_leaves_everything_as_it_was() {
+        let (temporary, folder) = temporary();
+        let names = |path: &Path| -> Vec<_> {
+            fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+        };
+        folder.try_writing().unwrap();
+        assert!(names(temporary.path()).is_empty());
+        save(&folder, 1, 1);
+        let before = names(&folder.path);
+        folder.try_writing().unwrap();
+        assert_eq!(names(&folder.path), before);
+        fs::create_dir(temporary.path().join("empty")).unwrap();
+        Folder::new(temporary.path().join("empty"), "db".into()).try_writing().unwrap();
+        assert!(temporary.path().join("empty").exists(), "what was there stays");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! then, so that a burst of commits costs one file, and a slow disk holds up nobody.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -20,6 +21,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// The time after which a writing that failed is tried again.
 const RETRY: Duration = Duration::from_secs(10);
+
+/// What the last writing may take at the end of the process. A disk that hangs must not keep it alive.
+const LAST_WRITE: Duration = Duration::from_secs(3);
 
 /// Saves the fleet's environments, and restores them.
 pub struct Snapshots {
@@ -98,8 +102,22 @@ impl Snapshots {
         Some(age)
     }
 
-    /// Writes what is marked, for ever.
-    pub async fn keep(&self) {
+    /// Writes what is marked until `end`, and then once more, for which a disk has so much time and no more.
+    pub async fn keep(&self, end: impl Future<Output = ()>) {
+        tokio::select! {
+            () = self.keep_writing() => {}
+            () = end => {}
+        }
+        if tokio::time::timeout(LAST_WRITE, self.write_marked()).await.is_err() {
+            let error = SnapshotError::Files {
+                doing: "waiting for the disk before the process ends",
+                error: io::ErrorKind::TimedOut.into(),
+            };
+            self.observer.observe(&Observation::SnapshotFailed { error: &error });
+        }
+    }
+
+    async fn keep_writing(&self) {
         loop {
             self.wake.notified().await;
             let failed = self.write_marked().await;
@@ -107,8 +125,8 @@ impl Snapshots {
         }
     }
 
-    /// Writes what is marked now; true if something could not be written, which stays marked.
-    pub async fn write_marked(&self) -> bool {
+    /// Writes what is marked now; true if something could not be written. What is not written stays marked, also if this is dropped amid it.
+    async fn write_marked(&self) -> bool {
         if self.fleet.is_confirmed() && !self.swept.load(Ordering::Relaxed) {
             match self.forgotten().await {
                 Ok(forgotten) => {
@@ -123,20 +141,30 @@ impl Snapshots {
                 }
             }
         }
-        let marked = std::mem::take(&mut *self.changed.lock());
+        let marked = self.changed.lock().clone();
         let mut failed = false;
         for environment in marked {
+            let Some(unwritten) = self.take_mark(&environment) else { continue };
             match self.write(&environment).await {
-                Ok(()) => self.observer.observe(&Observation::SnapshotWritten),
+                Ok(()) => {
+                    unwritten.done();
+                    self.observer.observe(&Observation::SnapshotWritten);
+                }
                 Err(error) => {
                     failed = true;
                     self.observer.observe(&Observation::SnapshotFailed { error: &error });
-                    self.changed.lock().insert(environment);
+                    drop(unwritten);
                     self.wake.notify_one();
                 }
             }
         }
         failed
+    }
+
+    /// Takes a mark away before the writing, so that a change amid it marks again. None: it is written already.
+    fn take_mark(&self, environment: &Arc<str>) -> Option<Unwritten<'_>> {
+        let environment = self.changed.lock().take(environment)?;
+        Some(Unwritten { changed: &self.changed, environment: Some(environment) })
     }
 
     /// Environments of this database that have a file and are no more. A start without PostgreSQL would bring them back, with their keys.
@@ -161,6 +189,24 @@ impl Snapshots {
             }
         })
         .await
+    }
+}
+
+/// A mark that was taken away, and comes back unless its environment is written.
+struct Unwritten<'a> {
+    changed: &'a Mutex<BTreeSet<Arc<str>>>,
+    environment: Option<Arc<str>>,
+}
+
+impl Unwritten<'_> {
+    fn done(mut self) {
+        self.environment = None;
+    }
+}
+
+impl Drop for Unwritten<'_> {
+    fn drop(&mut self) {
+        self.changed.lock().extend(self.environment.take());
     }
 }
 

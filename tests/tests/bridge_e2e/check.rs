@@ -167,14 +167,17 @@ async fn a_folder_for_snapshots_that_cannot_be_written_fails() {
     let shop = shop().await;
     let (_, conninfo) = bridge_role(&shop.database).await;
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("made");
+    let path = folder.path().join("to/be/made");
     let (code, text) = check(&conninfo, &["--snapshot-dir", path.to_str().unwrap()], &[]).await;
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("ok    snapshots: the folder can be written, and holds 0"), "{text}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing behind");
+    std::fs::create_dir_all(&path).unwrap();
     std::fs::write(path.join("production.snapshot"), "nonsense").unwrap();
     let (code, text) = check(&conninfo, &["--snapshot-dir", path.to_str().unwrap()], &[]).await;
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("warn  snapshots: 1 of 1 cannot be used, production.snapshot: damaged"), "{text}");
+    assert_eq!(std::fs::read_dir(&path).unwrap().count(), 1);
     // Root may write everywhere, but nobody into a file.
     let file = path.join("production.snapshot");
     let (code, text) = check(&conninfo, &["--snapshot-dir", file.to_str().unwrap()], &[]).await;

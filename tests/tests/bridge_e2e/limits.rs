@@ -124,6 +124,34 @@ async fn a_body_that_trickles_in_is_answered_with_408() {
 }
 
 #[tokio::test]
+async fn a_page_of_a_named_origin_can_read_that_it_was_too_slow_or_one_too_many() {
+    let shop = shop().await;
+    let args =
+        ["--cors-origins", "https://a.example", "--request-timeout-ms", "300", "--max-connections", "1"];
+    let bridge = shop.bridge(&args).await;
+    readiness(&bridge, true).await;
+    let head = "POST /v1/usage HTTP/1.1\r\nhost: x\r\norigin: https://a.example\r\ncontent-length: 9\r\n";
+    let request = format!("{head}authorization: Bearer {}\r\n\r\n{{", shop.key);
+    let mut slow = eventually("there is room", || async {
+        let mut socket = connect(&bridge).await;
+        socket.write_all(request.as_bytes()).await.unwrap();
+        // Who is one too many is told so at once.
+        let early = tokio::time::timeout(std::time::Duration::from_millis(100), socket.readable()).await;
+        early.is_err().then_some(socket)
+    })
+    .await;
+    let mut many = connect(&bridge).await;
+    many.write_all(request.as_bytes()).await.unwrap();
+    for (socket, status) in [(&mut many, 503), (&mut slow, 408)] {
+        let answer = answer(socket).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.contains("\r\naccess-control-allow-origin: https://a.example\r\n"), "{answer}");
+        assert!(answer.contains("\r\naccess-control-expose-headers: etag,retry-after"), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_head_that_trickles_in_is_cut_off_and_harms_nobody() {
     let shop = shop().await;
     let bridge = shop.bridge(&["--idle-timeout-ms", "500"]).await;

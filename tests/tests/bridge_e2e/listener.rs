@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use fauna_tests::{Authority, Bridge, eventually};
-use reqwest::{Certificate, Client, ClientBuilder, Version};
+use reqwest::{Certificate, Client, ClientBuilder, Response, Version};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -35,8 +35,12 @@ impl Files {
     }
 
     async fn bridge(&self, shop: &Shop<'_>) -> Bridge {
+        self.bridge_with(shop, &[]).await
+    }
+
+    async fn bridge_with(&self, shop: &Shop<'_>, args: &[&str]) -> Bridge {
         let (certificate, key) = (self.certificate.to_str().unwrap(), self.key.to_str().unwrap());
-        let bridge = shop.bridge(&["--tls-cert", certificate, "--tls-key", key]).await;
+        let bridge = shop.bridge(&[&["--tls-cert", certificate, "--tls-key", key], args].concat()).await;
         let client = client(&self.authority).build().unwrap();
         eventually("readiness", || async {
             let answer = client.get(format!("{}/readyz", bridge.url())).send().await.expect("an answer");
@@ -53,10 +57,15 @@ fn client(authority: &Authority) -> ClientBuilder {
 }
 
 async fn open(client: &Client, bridge: &Bridge, shop: &Shop<'_>, version: Version) -> Events {
-    let request = client.get(format!("{}/v1/stream", bridge.url())).bearer_auth(&shop.key);
+    Events::of(request(client, bridge, &shop.key, version).await)
+}
+
+/// Opens a stream of which nothing is read yet.
+async fn request(client: &Client, bridge: &Bridge, key: &str, version: Version) -> Response {
+    let request = client.get(format!("{}/v1/stream", bridge.url())).bearer_auth(key);
     let response = request.send().await.expect("an answer");
     assert_eq!(response.version(), version);
-    Events::of(response)
+    response
 }
 
 #[tokio::test]
@@ -134,4 +143,31 @@ async fn who_does_not_speak_tls_is_not_answered_and_harms_nobody() {
     }
     let client = client(&files.authority).build().unwrap();
     open(&client, &bridge, &shop, Version::HTTP_2).await.change().await;
+}
+
+#[tokio::test]
+async fn a_stream_of_http2_that_is_not_read_ends_and_the_others_of_its_connection_stay() {
+    let (shop, files) = (shop().await, Files::new());
+    // More than the stream's window, so that a part of the first event waits for room.
+    shop.run("SELECT fauna.create_flag('large', 'string', json_build_object('a', repeat('x', 200000)))")
+        .await;
+    let revoked = shop.create_key("production', 'server").await;
+    let bridge = files.bridge_with(&shop, &["--write-timeout-ms", "500", "--heartbeat-ms", "200"]).await;
+    let client = client(&files.authority).http2_initial_stream_window_size(65_535).build().unwrap();
+    let mut read = open(&client, &bridge, &shop, Version::HTTP_2).await;
+    let unread = request(&client, &bridge, &revoked, Version::HTTP_2).await;
+    read.change().await;
+    shop.run(&format!("SELECT fauna.revoke_sdk_key('{revoked}')")).await;
+    assert_eq!(read.change().await.name, "patch");
+    eventually("the stream is gone", || async {
+        let metrics =
+            client.get(format!("{}/metrics", bridge.url())).send().await.unwrap().text().await.unwrap();
+        assert!(metrics.contains("fauna_connections 1\n"), "{metrics}");
+        metrics.contains("fauna_streams{environment=\"production\",kind=\"server\"} 1\n").then_some(())
+    })
+    .await;
+    let error = unread.bytes().await.expect_err("it was reset");
+    assert!(!error.is_timeout(), "{error:?}");
+    shop.run("SELECT fauna.enable('checkout', 'production')").await;
+    assert_eq!(read.change().await.name, "patch");
 }

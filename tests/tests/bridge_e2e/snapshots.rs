@@ -133,6 +133,27 @@ async fn what_is_marked_when_the_process_is_told_to_end_is_written_before_it_doe
 }
 
 #[tokio::test]
+async fn a_disk_that_hangs_does_not_keep_a_process_that_is_told_to_end() {
+    let shop = shop().await;
+    let (_folder, kept) = folder();
+    let mut bridge = start(&shop.database.conninfo(), &kept).await;
+    readiness(&bridge, true).await;
+    let position = shop.position().await;
+    saved(&kept, &position).await;
+    // Whoever writes here waits for the lock, and in vain.
+    let lock = fs::File::open(Path::new(&kept[1]).join(".lock")).unwrap();
+    lock.lock().unwrap();
+    let mut events = open(&bridge, &shop.key, None).await;
+    events.change().await;
+    shop.run("SELECT fauna.enable('checkout', 'production')").await;
+    assert_eq!(events.change().await.name, "patch");
+    bridge.signal("TERM");
+    assert_eq!(bridge.exit_code().await, Some(0));
+    eventually("a warning", || async { (warned(&bridge, "waiting for the disk") == 1).then_some(()) }).await;
+    saved(&kept, &position).await;
+}
+
+#[tokio::test]
 async fn a_file_that_cannot_be_used_is_a_warning_and_the_bridge_waits_for_the_database() {
     let cluster = Cluster::start();
     let shop = Shop::in_cluster(&cluster).await;
