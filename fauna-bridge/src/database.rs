@@ -40,6 +40,8 @@ pub use inspection::{
 pub use listener::{Listener, News};
 pub use notification::Announcement;
 pub use place::Place;
+#[cfg(test)]
+pub use place::place;
 pub use resume::Resumer;
 pub use session::{Obstacle, Reader, Session, Way};
 

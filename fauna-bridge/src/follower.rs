@@ -119,15 +119,24 @@ impl Follower {
     /// The first session; if it does not come to read anything in time, a snapshot is restored meanwhile.
     async fn first_session(&self, progress: &mut Progress) -> Result<(), DatabaseError> {
         let mut session = std::pin::pin!(self.session(progress));
-        let ended = tokio::time::timeout(PATIENCE, &mut session).await;
-        if let Some(snapshots) = self.snapshots.as_ref().filter(|_| !self.fleet.is_loaded())
-            && let Some(age) = snapshots.restore()
-        {
-            self.health.restored(age);
+        match tokio::time::timeout(PATIENCE, &mut session).await {
+            Ok(ended) => {
+                self.restore().await;
+                ended
+            }
+            // The database may answer while a disk is waited for, and the other way round.
+            Err(_) => tokio::join!(session, self.restore()).0,
         }
-        match ended {
-            Ok(ended) => ended,
-            Err(_) => session.await,
+    }
+
+    /// Serves what was kept, if nothing better is known.
+    async fn restore(&self) {
+        if let Some(snapshots) = &self.snapshots
+            && !self.fleet.is_loaded()
+            && let Some(kept) = snapshots.read().await
+            && !self.fleet.is_loaded()
+        {
+            self.health.restored(snapshots.restore(kept));
         }
     }
 
@@ -201,7 +210,8 @@ impl Follower {
                     let heads = reader.heads().await?;
                     let environments = self.fleet.environments().into_iter();
                     let held = environments.map(|one| (Arc::clone(one.key()), one.position()));
-                    if heads.are_known(held) && progress.distrusted.is_empty() {
+                    // What was restored is to be confirmed, whatever it is.
+                    if heads.are_known(held) && progress.distrusted.is_empty() && self.fleet.is_confirmed() {
                         self.took(&[], progress, None);
                     } else {
                         self.catch_up(reader, progress, noticed).await?;
@@ -253,11 +263,13 @@ impl Follower {
         let number = self.readings.begin();
         // Asked before, so that what is then read is at least as far.
         let replayed = if reader.was_standby() { Some(reader.place().await?) } else { None };
-        if let (Some(replayed), Some(seen)) = (&replayed, &progress.seen)
-            && replayed.lags_behind(seen)
+        if let Some(replayed) = &replayed
+            && self.knows_more(replayed, progress).await
         {
-            // What is held is newer. Nobody is told that this was a reading.
-            self.took(&[], progress, None);
+            // Nobody is told that this was a reading, and what was restored stays stale.
+            if self.fleet.is_confirmed() {
+                self.took(&[], progress, None);
+            }
             return Ok(());
         }
         let environments = self.fleet.environments().into_iter();
@@ -266,16 +278,36 @@ impl Follower {
             .map(|environment| (Arc::clone(environment.key()), environment.position()))
             .collect();
         let readings = reader.catch_up(&known).await?;
+        let place = match replayed.filter(|replayed| replayed.is_standby) {
+            Some(replayed) => replayed,
+            // Asked afterwards: whoever is there has everything that was read.
+            None => reader.place().await?,
+        };
+        if let Some(snapshots) = &self.snapshots {
+            snapshots.read_at(place.clone());
+        }
+        progress.seen = Some(place);
         progress.distrusted.clear();
         let changes = self.fleet.apply(readings);
         self.readings.finish(number);
         self.took(&changes, progress, noticed);
-        progress.seen = match replayed.filter(|replayed| replayed.is_standby) {
-            Some(replayed) => Some(replayed),
-            // Asked afterwards: whoever is there has everything that was read.
-            None => Some(reader.place().await?),
-        };
         Ok(())
+    }
+
+    /// Whether a standby at `replayed` has not heard yet of all that is held. What was kept by a process before this one is held, too: a
+    /// standby that lags behind it is as good as none, so it is restored.
+    async fn knows_more(&self, replayed: &Place, progress: &Progress) -> bool {
+        if let Some(snapshots) = &self.snapshots
+            && !self.fleet.is_loaded()
+            && let Some(kept) = snapshots.read().await
+            && kept.place.as_ref().is_some_and(|kept| replayed.lags_behind(kept))
+            && !self.fleet.is_loaded()
+        {
+            self.health.restored(snapshots.restore(kept));
+            self.observer.observe(&Observation::StandbyLags);
+        }
+        let restored = || self.snapshots.as_ref()?.place();
+        progress.seen.clone().or_else(restored).is_some_and(|seen| replayed.lags_behind(&seen))
     }
 
     /// Tells whoever wants to know what a reading changed, and that there was one.

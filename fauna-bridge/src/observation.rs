@@ -42,6 +42,8 @@ pub enum Observation<'a> {
     WayChanged { obstacle: Option<Obstacle>, every: Duration },
     /// A snapshot of this age is served, because PostgreSQL was not reached at once.
     Restored { environments: usize, age: Duration },
+    /// What was restored is newer than what the standby has replayed, which is not read until it has.
+    StandbyLags,
     /// A snapshot is there and is not used.
     SnapshotIgnored { file: &'a str, error: &'a SnapshotError },
     /// An environment was saved, or its file removed.

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! fauna-snapshot 1 <SHA-256 of all that follows, in hexadecimal>
-//! {"database":"…","savedAtMs":1771622898000}
+//! {"database":"…","savedAtMs":1771622898000,"place":{"system":"7512…","bytes":26738688}}
 //! {"environment":"production","epoch":"…","revision":43,"flags":{…},"audiences":{…}}
 //! {"<id of an SDK key>":{…}}
 //! ```
 //!
-//! The third line is a put as clients get it, the fourth the documents of the SDK keys, which hold hashes and no keys. [`folder`]
+//! `place` is how far the database's write-ahead log was, which tells a standby that lags behind this from one that knows better; files of older
+//! bridges have none. The third line is a put as clients get it, the fourth the documents of the SDK keys, which hold hashes and no keys. [`folder`]
 //! knows files, [`keeper`] when to write them.
 
 mod folder;
@@ -22,6 +23,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::database::Place;
 use crate::environment::{ApplyError, Environment, ReplayLimits, Whole};
 use crate::position::Position;
 use crate::sdk_key::{BrokenKey, KeyRing, hex};
@@ -66,6 +68,8 @@ pub enum SnapshotError {
 struct Origin {
     database: String,
     saved_at_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<Place>,
 }
 
 /// The start of a put.
@@ -84,15 +88,22 @@ pub struct Snapshot {
     pub position: Position,
     /// When it was written.
     pub saved_at: SystemTime,
+    /// How far the log was at least that has it.
+    pub place: Option<Place>,
     put: String,
     keys: String,
 }
 
-/// Writes the state of an environment of `database`.
-pub fn encode(database: &str, whole: &Whole, now: SystemTime) -> Result<Vec<u8>, ApplyError> {
+/// Writes the state of an environment of `database`, whose log was at `place`.
+pub fn encode(
+    database: &str,
+    whole: &Whole,
+    place: Option<Place>,
+    now: SystemTime,
+) -> Result<Vec<u8>, ApplyError> {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let saved_at_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-    let mut body = serde_json::to_vec(&Origin { database: database.to_owned(), saved_at_ms })?;
+    let mut body = serde_json::to_vec(&Origin { database: database.to_owned(), saved_at_ms, place })?;
     body.push(b'\n');
     body.extend_from_slice(&whole.put.json());
     body.push(b'\n');
@@ -142,6 +153,7 @@ impl Snapshot {
             environment: head.environment,
             position: Position { epoch: head.epoch, revision: head.revision },
             saved_at: UNIX_EPOCH + Duration::from_millis(origin.saved_at_ms),
+            place: origin.place,
             put: put.to_owned(),
             keys: keys.to_owned(),
         })
@@ -180,7 +192,8 @@ mod tests {
     }
 
     fn file() -> Vec<u8> {
-        encode("db", &environment().whole().unwrap(), UNIX_EPOCH + Duration::from_secs(5)).unwrap()
+        let place = Some(crate::database::place(false, 9));
+        encode("db", &environment().whole().unwrap(), place, UNIX_EPOCH + Duration::from_secs(5)).unwrap()
     }
 
     fn error(file: &[u8]) -> String {
@@ -198,8 +211,24 @@ mod tests {
         let key = restored.find_key(&KEY.parse().unwrap()).unwrap();
         assert_eq!(key.check(SystemTime::now()), Err(crate::sdk_key::Unusable::Revoked));
         // And saved again it is the same.
-        let again = encode("db", &restored.whole().unwrap(), UNIX_EPOCH + Duration::from_secs(5)).unwrap();
+        let whole = restored.whole().unwrap();
+        let again = encode("db", &whole, snapshot.place, UNIX_EPOCH + Duration::from_secs(5)).unwrap();
         assert_eq!(again, file());
+    }
+
+    #[test]
+    fn a_file_of_a_bridge_that_kept_no_place_is_read_and_one_with_more_members_too() {
+        let with_origin = |change: &dyn Fn(&str) -> String| {
+            let text = String::from_utf8(file()).unwrap();
+            let body = change(text.split_once('\n').unwrap().1);
+            format!("{MAGIC} {VERSION} {}\n{body}", hex(&Sha256::digest(&body)))
+        };
+        let old = with_origin(&|body| body.replacen(r#","place":{"system":"1","bytes":9}"#, "", 1));
+        assert!(!old.contains("place"), "{old}");
+        let read = Snapshot::decode(old.as_bytes(), "db").unwrap();
+        assert_eq!((read.position.revision, read.place), (7, None));
+        let later = with_origin(&|body| body.replacen('{', r#"{"later":[],"#, 1));
+        assert!(Snapshot::decode(later.as_bytes(), "db").unwrap().place.is_some());
     }
 
     #[test]

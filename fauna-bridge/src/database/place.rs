@@ -4,12 +4,14 @@
 //! and of two epochs nothing says which is the later. A standby that has not replayed what this bridge has read elsewhere has
 //! nothing to say about either.
 
+use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, Error};
 
 /// A place in the log of one system.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
-    /// Whether the server replays what another has written.
+    /// Whether the server replays what another has written. Not kept: it is about who was asked.
+    #[serde(skip)]
     pub is_standby: bool,
     // The cluster that wrote the heads, which has the log in common with its copies. None: there are no heads.
     system: Option<String>,
@@ -37,6 +39,17 @@ impl Place {
         let is_another = self.system.is_some() && seen.system.is_some() && self.system != seen.system;
         self.is_standby && !is_another && self.bytes < seen.bytes
     }
+
+    /// Whether whoever is here has what there was at `other`.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.system == other.system && self.bytes >= other.bytes
+    }
+}
+
+/// A place in the log of system `1`.
+#[cfg(test)]
+pub fn place(is_standby: bool, bytes: i64) -> Place {
+    Place { is_standby, system: Some("1".to_owned()), bytes }
 }
 
 #[cfg(test)]

@@ -68,6 +68,10 @@ impl Log {
                     "serving a snapshot until PostgreSQL can be read"
                 );
             }
+            Observation::StandbyLags => warn!(
+                "the snapshot is newer than what the standby has replayed, and is served until that has it; \
+                 if the database was restored from a backup, remove the snapshots and start again"
+            ),
             Observation::SnapshotIgnored { file, error } => warn!(file, %error, "snapshot ignored"),
             Observation::SnapshotWritten => *self.snapshot_words.lock() = None,
             Observation::SnapshotFailed { error } => self.snapshot_failure(&error.to_string()),

@@ -280,6 +280,7 @@ impl Metrics {
             | Observation::BecameStale
             | Observation::CertificateRead { .. }
             | Observation::Restored { .. }
+            | Observation::StandbyLags
             | Observation::CaughtUp { .. } => {}
         }
     }

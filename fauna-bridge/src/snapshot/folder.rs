@@ -10,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{Snapshot, SnapshotError};
+use crate::database::Place;
 use crate::position::Position;
 
 const ENDING: &str = ".snapshot";
@@ -80,29 +81,39 @@ impl Folder {
         }
     }
 
-    /// Puts `contents`, which stand at `position`, in place of what is there, unless that is as new or newer. Between epochs nothing
-    /// says which is newer but that the one was read from the database just now.
+    /// Puts `contents`, which stand at `position` and of which the log at `place` has everything, in place of what is there, unless that is as
+    /// new or newer.
     ///
     /// # Errors
     /// The file system refuses; what was there is there still.
-    pub fn write(&self, environment: &str, position: Position, contents: &[u8]) -> Result<(), SnapshotError> {
+    pub fn write(
+        &self,
+        environment: &str,
+        position: Position,
+        place: Option<&Place>,
+        contents: &[u8],
+    ) -> Result<(), SnapshotError> {
         let _turn = self.lock()?;
         // What cannot be read is no obstacle: it is replaced.
         if let Ok(Some(there)) = self.read_one(environment)
-            && there.position.epoch == position.epoch
-            && there.position.revision >= position.revision
+            && is_as_new(&there, position, place)
         {
             return Ok(());
         }
         self.replace(environment, |file| file.write_all(contents))
     }
 
-    /// Removes the file of an environment that is no more.
+    /// Removes the file of an environment that is no more where the log is at `place`.
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn remove(&self, environment: &str) -> Result<(), SnapshotError> {
+    pub fn remove(&self, environment: &str, place: Option<&Place>) -> Result<(), SnapshotError> {
         let _turn = self.lock()?;
+        if let Ok(Some(there)) = self.read_one(environment)
+            && lags_behind(place, &there)
+        {
+            return Ok(());
+        }
         match fs::remove_file(self.file(environment)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed.map_err(failed("removing the file")),
@@ -195,6 +206,21 @@ impl Folder {
     }
 }
 
+/// Within an epoch the revision says what is newer, and of the same revision the file that knows of more of the log is worth more. Between epochs
+/// nothing says which is newer, but that the one was read just now, and from no standby that lags behind the other.
+fn is_as_new(there: &Snapshot, position: Position, place: Option<&Place>) -> bool {
+    if there.position.epoch != position.epoch {
+        return lags_behind(place, there);
+    }
+    let covers = |place: &Place| there.place.as_ref().is_some_and(|there| there.covers(place));
+    there.position.revision > position.revision
+        || there.position.revision == position.revision && place.is_none_or(covers)
+}
+
+fn lags_behind(place: Option<&Place>, there: &Snapshot) -> bool {
+    place.zip(there.place.as_ref()).is_some_and(|(place, there)| place.lags_behind(there))
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
@@ -204,17 +230,22 @@ mod tests {
 
     use super::super::encode;
     use super::*;
+    use crate::database::place;
     use crate::environment::{Environment, ReplayLimits};
     use crate::sdk_key::KeyRing;
 
     fn save(folder: &Folder, epoch: u128, revision: i64) {
+        save_at(folder, epoch, revision, None);
+    }
+
+    fn save_at(folder: &Folder, epoch: u128, revision: i64, at: Option<&Place>) {
         let position = Position { epoch: Uuid::from_u128(epoch), revision };
         let put = serde_json::json!({"environment": "test", "epoch": position.epoch, "revision": revision,
                                      "flags": {}, "audiences": {}});
         let limits = ReplayLimits { events: 1, bytes: 1 };
         let environment = Environment::try_new(&put.to_string(), KeyRing::default(), limits).unwrap();
-        let contents = encode("db", &environment.whole().unwrap(), SystemTime::now()).unwrap();
-        folder.write("test", position, &contents).unwrap();
+        let contents = encode("db", &environment.whole().unwrap(), at.cloned(), SystemTime::now()).unwrap();
+        folder.write("test", position, at, &contents).unwrap();
     }
 
     fn held(folder: &Folder) -> Vec<(u128, i64)> {
@@ -238,8 +269,27 @@ mod tests {
             save(&folder, epoch, revision);
             assert_eq!(held(&folder), [expected]);
         }
-        folder.remove("test").unwrap();
-        folder.remove("test").unwrap();
+        folder.remove("test", None).unwrap();
+        folder.remove("test", None).unwrap();
+        assert_eq!(held(&folder), []);
+    }
+
+    #[test]
+    fn a_standby_that_lags_replaces_and_removes_nothing_and_a_primary_does() {
+        let (_temporary, folder) = temporary();
+        let kept = || folder.read().unwrap().0.remove(0).place;
+        save_at(&folder, 1, 5, Some(&place(false, 100)));
+        save_at(&folder, 2, 1, Some(&place(true, 99)));
+        folder.remove("test", Some(&place(true, 99))).unwrap();
+        assert_eq!(held(&folder), [(1, 5)]);
+        // Of the same state, what is known of the log only grows.
+        save_at(&folder, 1, 5, Some(&place(true, 99)));
+        assert_eq!(kept(), Some(place(false, 100)));
+        save_at(&folder, 1, 5, Some(&place(true, 101)));
+        assert_eq!(kept(), Some(place(false, 101)));
+        save_at(&folder, 2, 1, Some(&place(false, 50)));
+        assert_eq!((held(&folder), kept()), (vec![(2, 1)], Some(place(false, 50))));
+        folder.remove("test", Some(&place(true, 50))).unwrap();
         assert_eq!(held(&folder), []);
     }
 
@@ -325,7 +375,7 @@ mod tests {
     fn a_folder_that_cannot_be_is_an_error_in_words() {
         let folder = Folder::new("/dev/null/folder".into(), "db".into());
         let position = Position { epoch: Uuid::nil(), revision: 1 };
-        let error = folder.write("test", position, b"").unwrap_err().to_string();
+        let error = folder.write("test", position, None, b"").unwrap_err().to_string();
         assert!(error.starts_with("making the folder: "), "{error}");
         assert!(folder.read().is_err());
     }

@@ -7,20 +7,27 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{Folder, SnapshotError, encode};
+use super::folder::Ignored;
+use super::{Folder, Snapshot, SnapshotError, encode};
+use crate::database::Place;
+use crate::environment::Environment;
 use crate::fleet::{Fleet, FleetChange};
 use crate::observation::{Observation, Observer};
+use crate::sdk_key::BrokenKey;
 
 /// The least time between two writings.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The time after which a writing that failed is tried again.
 const RETRY: Duration = Duration::from_secs(10);
+
+/// What reading all of it may take. The database is asked meanwhile, or is away.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the last writing may take at the end of the process. A disk that hangs must not keep it alive.
 const LAST_WRITE: Duration = Duration::from_secs(3);
@@ -35,14 +42,34 @@ pub struct Snapshots {
     unreadable: Mutex<BTreeSet<Arc<str>>>,
     /// Whether the files of environments that were deleted while no bridge ran were looked for.
     swept: AtomicBool,
+    /// Set before what was read there is in the fleet. So a place that is looked at after a state is not before it.
+    place: Arc<Mutex<Option<Place>>>,
     wake: Notify,
+}
+
+/// What was saved last, ready to be served.
+pub struct Kept {
+    environments: Vec<(Environment, Vec<BrokenKey>)>,
+    saved_at: SystemTime,
+    /// How far the log was that has all of it.
+    pub place: Option<Place>,
+}
+
+impl Kept {
+    fn add(&mut self, environment: (Environment, Vec<BrokenKey>), snapshot: &Snapshot) {
+        self.environments.push(environment);
+        if snapshot.saved_at >= self.saved_at {
+            // What was saved last knows of most of the log, unless the log is another by now, and then it counts, too.
+            (self.saved_at, self.place) = (snapshot.saved_at, snapshot.place.clone());
+        }
+    }
 }
 
 impl Snapshots {
     /// Of `fleet`, in `folder`.
     pub fn new(folder: Folder, fleet: Arc<Fleet>, observer: Arc<Observer>) -> Self {
-        let (changed, unreadable, swept, wake) = Default::default();
-        Self { folder: Arc::new(folder), fleet, observer, changed, unreadable, swept, wake }
+        let (changed, unreadable, swept, place, wake) = Default::default();
+        Self { folder: Arc::new(folder), fleet, observer, changed, unreadable, swept, place, wake }
     }
 
     /// Notes that an environment has to be saved, or its file removed.
@@ -56,7 +83,13 @@ impl Snapshots {
         else {
             return;
         };
-        self.changed.lock().insert(Arc::clone(environment));
+        let mut changed = self.changed.lock();
+        changed.insert(Arc::clone(environment));
+        if let FleetChange::Removed(_) = change {
+            // The other files are to say how far the log was when it went, or a standby that still has it would bring it back.
+            changed.extend(self.fleet.environments().iter().map(|environment| Arc::clone(environment.key())));
+        }
+        drop(changed);
         self.wake.notify_one();
     }
 
@@ -67,39 +100,63 @@ impl Snapshots {
         }
     }
 
-    /// Fills a fleet that knows nothing with what was saved last. Returns how old the newest of it is, if there is any.
-    pub fn restore(&self) -> Option<Duration> {
-        let (snapshots, ignored) = match self.folder.read() {
-            Ok(read) => read,
+    /// Notes how far the log is of which everything has been read.
+    pub fn read_at(&self, place: Place) {
+        *self.place.lock() = Some(place);
+    }
+
+    /// How far the log was of which everything has been read, or restored.
+    pub fn place(&self) -> Option<Place> {
+        self.place.lock().clone()
+    }
+
+    /// Reads what was saved last. None: nothing was, or it cannot be used, or the disk does not answer in time.
+    pub async fn read(&self) -> Option<Kept> {
+        let (folder, limits) = (Arc::clone(&self.folder), self.fleet.limits());
+        let reading = blocking(move || {
+            let (snapshots, mut ignored) = folder.read()?;
+            let mut kept = Kept { environments: Vec::new(), saved_at: UNIX_EPOCH, place: None };
+            for snapshot in snapshots {
+                match snapshot.restore(limits) {
+                    Ok(environment) => kept.add(environment, &snapshot),
+                    Err(error) => ignored.push(Ignored { file: snapshot.environment.to_string(), error }),
+                }
+            }
+            Ok((kept, ignored))
+        });
+        let read = tokio::time::timeout(READ_TIMEOUT, reading).await.unwrap_or_else(|_| {
+            let error = io::ErrorKind::TimedOut.into();
+            Err(SnapshotError::Files { doing: "waiting for the disk", error })
+        });
+        match read {
+            Ok((kept, ignored)) => {
+                for one in &ignored {
+                    self.ignored(&one.file, &one.error);
+                }
+                (!kept.environments.is_empty()).then_some(kept)
+            }
             Err(error) => {
-                self.observer.observe(&Observation::SnapshotIgnored { file: "the folder", error: &error });
-                return None;
-            }
-        };
-        for one in &ignored {
-            self.observer.observe(&Observation::SnapshotIgnored { file: &one.file, error: &one.error });
-        }
-        let mut environments = Vec::new();
-        let mut newest = None;
-        for snapshot in snapshots {
-            match snapshot.restore(self.fleet.limits()) {
-                Ok((environment, broken)) => {
-                    environments.push((environment, broken));
-                    newest = newest.max(Some(snapshot.saved_at));
-                }
-                Err(error) => {
-                    let file = &*snapshot.environment;
-                    self.observer.observe(&Observation::SnapshotIgnored { file, error: &error });
-                }
+                self.ignored("the folder", &error);
+                None
             }
         }
-        let age = SystemTime::now().duration_since(newest?).unwrap_or_default();
-        let changes = self.fleet.restore(environments);
-        self.observer.observe(&Observation::Restored { environments: changes.len(), age });
+    }
+
+    fn ignored(&self, file: &str, error: &SnapshotError) {
+        self.observer.observe(&Observation::SnapshotIgnored { file, error });
+    }
+
+    /// Fills a fleet that knows nothing with what was kept. Returns how old the newest of it is.
+    pub fn restore(&self, kept: Kept) -> Duration {
+        let age = SystemTime::now().duration_since(kept.saved_at).unwrap_or_default();
+        *self.place.lock() = kept.place;
+        let environments = kept.environments.len();
+        let changes = self.fleet.restore(kept.environments);
+        self.observer.observe(&Observation::Restored { environments, age });
         for change in &changes {
             self.observer.observe(&Observation::FleetChanged(change));
         }
-        Some(age)
+        age
     }
 
     /// Writes what is marked until `end`, and then once more, for which a disk has so much time and no more.
@@ -179,13 +236,15 @@ impl Snapshots {
 
     async fn write(&self, environment: &Arc<str>) -> Result<(), SnapshotError> {
         let (folder, key) = (Arc::clone(&self.folder), Arc::clone(environment));
+        let place = Arc::clone(&self.place);
         let held = self.fleet.environment(environment);
         blocking(move || match held {
-            None => folder.remove(&key),
+            None => folder.remove(&key, place.lock().clone().as_ref()),
             Some(held) => {
                 let whole = held.whole()?;
-                let contents = encode(folder.database(), &whole, SystemTime::now())?;
-                folder.write(&key, whole.put.position, &contents)
+                let place = place.lock().clone();
+                let contents = encode(folder.database(), &whole, place.clone(), SystemTime::now())?;
+                folder.write(&key, whole.put.position, place.as_ref(), &contents)
             }
         })
         .await

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use fauna_tests::{Bridge, Cluster, eventually};
 
 use crate::events::{Events, open, request};
+use crate::pair::Pair;
 use crate::shop::{Replica, Shop, bridge, metric, readiness, shop};
 
 /// A folder for snapshots, and the arguments that name it.
@@ -242,4 +243,78 @@ async fn an_environment_deleted_while_no_bridge_ran_does_not_come_back_from_its_
     readiness(&bridge, true).await;
     eventually("the file is gone", || async { (!staging.exists()).then_some(()) }).await;
     assert!(file(&kept).exists());
+}
+
+#[tokio::test]
+async fn a_standby_that_lags_does_not_take_back_what_was_kept_before_a_restart() {
+    let pair = Pair::start().await;
+    let primary = pair.shop();
+    pair.pause().await;
+    let (_folder, kept) = folder();
+    let before = start(&pair.conninfo(""), &kept).await;
+    readiness(&before, true).await;
+    // Of what the standby does not know, nothing says which is newer but the place in the log: an epoch, an environment that is gone.
+    primary.run("SELECT fauna.create_environment('staging'); SELECT fauna.new_epoch()").await;
+    primary.run("SELECT fauna.enable('checkout', 'production')").await;
+    let (position, ruleset) = (primary.position().await, primary.ruleset().await);
+    saved(&kept, &position).await;
+    pair.received().await;
+    drop(before);
+    pair.primary.kill();
+
+    let standby = pair.standby_shop();
+    assert_ne!(standby.position().await, position);
+    let bridge = start(&pair.conninfo(""), &kept).await;
+    let answer = readiness(&bridge, true).await;
+    assert_eq!(answer["stale"], true);
+    let (mut replica, mut events) = first(&bridge, &primary.key).await;
+    assert_eq!((&replica.id, &replica.ruleset()), (&position, &ruleset));
+    eventually("it polls the standby", || async {
+        (metric(&bridge, "fauna_database_polling").await == Some(1.0)).then_some(())
+    })
+    .await;
+    assert_eq!(warned(&bridge, "newer than what the standby has replayed"), 1);
+    let unknown = format!("fauna_sk_{}", "0".repeat(64));
+    assert_eq!(refused(&bridge, &unknown).await, (503, "not_loaded".into()));
+    assert!(Path::new(&kept[1]).join("staging.snapshot").exists(), "its file is nobody's to remove");
+
+    pair.resume().await;
+    assert!(!events.stale().await);
+    assert_eq!(readiness(&bridge, true).await["stale"], false);
+    assert_eq!(refused(&bridge, &unknown).await, (401, "key_unknown".into()));
+    pair.standby.promote();
+    standby.run("SELECT fauna.disable('checkout', 'production')").await;
+    while replica.id != standby.position().await {
+        replica.apply(&events.change().await);
+    }
+    assert_eq!(replica.ruleset(), standby.ruleset().await);
+}
+
+#[tokio::test]
+async fn an_environment_that_was_deleted_does_not_come_back_from_a_standby_that_has_not_heard_of_it() {
+    let pair = Pair::start().await;
+    let primary = pair.shop();
+    primary.run("SELECT fauna.create_environment('staging')").await;
+    let staging = primary.create_key("staging', 'server").await;
+    pair.replicated().await;
+    let (_folder, kept) = folder();
+    let before = start(&pair.conninfo(""), &kept).await;
+    readiness(&before, true).await;
+    let staging_file = Path::new(&kept[1]).join("staging.snapshot");
+    eventually("staging is saved", || async { staging_file.exists().then_some(()) }).await;
+    saved(&kept, &primary.position().await).await;
+    let first_place = fs::read_to_string(file(&kept)).unwrap();
+    pair.pause().await;
+    primary.run("SELECT fauna.delete_environment('staging')").await;
+    eventually("the file is gone, and the other says when", || async {
+        let is_newer = fs::read_to_string(file(&kept)).unwrap() != first_place;
+        (is_newer && !staging_file.exists()).then_some(())
+    })
+    .await;
+    drop(before);
+    pair.primary.kill();
+
+    let bridge = start(&pair.conninfo(""), &kept).await;
+    assert_eq!(readiness(&bridge, true).await["stale"], true);
+    assert_eq!(refused(&bridge, &staging).await, (503, "not_loaded".into()));
 }
