@@ -1,4 +1,5 @@
 /** What the bridge says of itself in OpenAPI, against what it does. */
+import { request } from 'node:http';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Bridge } from './support/bridge.ts';
@@ -91,7 +92,7 @@ const QUESTIONS: Record<string, readonly Question[]> = {
   'get /metrics': [{ status: 200 }],
 };
 
-/** Answers that take another bridge or other options: that every operation gives the same ones is checked instead. */
+/** Answers that take another bridge or other options, each with a test below. 500 is a defect, which nobody can ask for. */
 const ELSEWHERE = ['408', '429', '500', '503'];
 
 /** The head of a request ends at 8 KiB, so a URL cannot have a context that is too large with the options of these tests. */
@@ -100,6 +101,7 @@ const UNREACHABLE = ['get /v1/client/stream 413'];
 let cluster: Cluster;
 let scene: Scene;
 let lost: Bridge;
+let strict: Bridge;
 let description: Description;
 let ajv: Ajv2020;
 const keys = { server: '', client: '', unknown: `fauna_sk_${'0'.repeat(64)}` };
@@ -123,6 +125,12 @@ beforeAll(async () => {
     async () => (await ask('get', '/openfeature/v0/manifest', { status: 200, key: 'client' })).ok,
   );
   lost = await Bridge.start('host=/nowhere user=nobody');
+  const limits = { 'request-timeout-ms': 300, 'max-requests-per-second': 1, 'max-streams-per-key': 1 };
+  strict = await Bridge.start(
+    scene.conninfo,
+    Object.entries(limits).flatMap(([option, limit]) => [`--${option}`, String(limit)]),
+  );
+  await until('the other bridge is ready', async () => (await fetch(`${strict.url}/readyz`)).ok);
   description = (await (await fetch(`${scene.bridge.url}/openapi.json`)).json()) as Description;
   ajv = new Ajv2020({ strict: false, validateFormats: false });
   ajv.addSchema(description, 'bridge');
@@ -130,6 +138,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lost.end('SIGKILL');
+  await strict.end('SIGKILL');
   await scene.end();
   await cluster.stop();
 });
@@ -151,6 +160,45 @@ async function ask(
     method: method.toUpperCase(),
     headers: { ...(key === undefined ? {} : { authorization: `Bearer ${keys[key]}` }), ...headers },
     ...(body === undefined ? {} : { body }),
+  });
+}
+
+/** Sends a body that stops before its end. */
+async function trickle(url: string, { key, body = '' }: Question): Promise<Response> {
+  const headers = {
+    authorization: `Bearer ${key === undefined ? '' : keys[key]}`,
+    'content-length': Buffer.byteLength(body) + 1,
+  };
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method: 'POST', headers }, (answer) => {
+      answer
+        .setEncoding('utf8')
+        .toArray()
+        .then((chunks: string[]) => {
+          const type = answer.headers['content-type'] ?? '';
+          resolve(
+            new Response(chunks.join(''), {
+              status: answer.statusCode ?? 0,
+              headers: { 'content-type': type },
+            }),
+          );
+          sent.destroy();
+        }, reject);
+    });
+    sent.once('error', reject);
+    sent.write(body);
+  });
+}
+
+/** The operations that describe an answer, with a question for each that is answered well if nothing is in the way. */
+function describing(
+  status: string,
+): { operation: string; method: string; path: string; question: Question }[] {
+  return Object.entries(QUESTIONS).flatMap(([operation, questions]) => {
+    const [method = '', path = ''] = operation.split(' ');
+    const question = questions.find((one) => one.status < 300);
+    const isDescribed = status in (description.paths[path]?.[method]?.responses ?? {});
+    return question !== undefined && isDescribed ? [{ operation, method, path, question }] : [];
   });
 }
 
@@ -210,13 +258,47 @@ test('every described answer is given, and is as described', async () => {
 });
 
 test('a bridge that has not reached PostgreSQL answers as described, too', async () => {
-  for (const operation of Object.keys(QUESTIONS)) {
-    const [method = '', path = ''] = operation.split(' ');
-    const question = QUESTIONS[operation]?.find(({ status }) => status < 300);
-    if (question === undefined || !('503' in (description.paths[path]?.[method]?.responses ?? {}))) continue;
+  const operations = describing('503');
+  expect(operations.length).toBeGreaterThan(5);
+  for (const { operation, method, path, question } of operations) {
     const target = question.path === 'TICKET' ? { ...question, path: '/ofrep/v1/events?ticket=x' } : question;
     const response = await ask(method, path, target, lost.url);
     expect(response.status, operation).toBe(question.path === 'TICKET' ? 401 : 503);
+    await check(operation, response);
+  }
+});
+
+test('a key that asks too often or has too many streams is told so as described', async () => {
+  const operations = describing('429');
+  expect(operations.length).toBeGreaterThan(5);
+  for (const { operation, method, path, question } of operations) {
+    const answered: Response[] = [];
+    let refused: Response | undefined;
+    // A ticket is taken as often as one likes, and its stream counts for as long as it is open.
+    await until(`${operation} is refused`, async () => {
+      const response = await ask(method, path, question, strict.url);
+      if (response.status === 429) refused = response;
+      else answered.push(response);
+      return refused !== undefined;
+    });
+    if (refused === undefined) throw new Error(operation);
+    expect(Number(refused.headers.get('retry-after')), operation).toBeGreaterThan(0);
+    await check(operation, refused);
+    for (const response of answered) await response.body?.cancel();
+  }
+});
+
+test('a request whose body does not end is told so as described', async () => {
+  const operations = describing('408').filter(({ method }) => method === 'post');
+  expect(operations.length).toBeGreaterThan(3);
+  for (const { operation, path, question } of operations) {
+    let response = new Response(null);
+    // The key may have asked a moment ago.
+    await until(`${operation} is too slow`, async () => {
+      response = await trickle(strict.url + (question.path ?? path), question);
+      return response.status !== 429;
+    });
+    expect(response.status, operation).toBe(408);
     await check(operation, response);
   }
 });

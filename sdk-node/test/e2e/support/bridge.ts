@@ -8,17 +8,19 @@ import { until } from './until.ts';
 export class Bridge {
   readonly url: string;
   readonly #conninfo: string;
+  readonly #args: readonly string[];
   readonly #address: string;
   #child: ChildProcess;
 
-  /** Starts the built binary on a free port and waits until it says which. */
-  static async start(conninfo: string): Promise<Bridge> {
-    const { child, address } = await launch(conninfo, '127.0.0.1:0');
-    return new Bridge(conninfo, child, address);
+  /** Starts the built binary, with further arguments, on a free port and waits until it says which. */
+  static async start(conninfo: string, args: readonly string[] = []): Promise<Bridge> {
+    const { child, address } = await launch(conninfo, '127.0.0.1:0', args);
+    return new Bridge(conninfo, args, child, address);
   }
 
-  private constructor(conninfo: string, child: ChildProcess, address: string) {
+  private constructor(conninfo: string, args: readonly string[], child: ChildProcess, address: string) {
     this.#conninfo = conninfo;
+    this.#args = args;
     this.#child = child;
     this.#address = address;
     this.url = `http://${address}`;
@@ -26,7 +28,7 @@ export class Bridge {
 
   /** Starts it again, on the same port. */
   async restart(): Promise<void> {
-    this.#child = (await launch(this.#conninfo, this.#address)).child;
+    this.#child = (await launch(this.#conninfo, this.#address, this.#args)).child;
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {
@@ -34,8 +36,12 @@ export class Bridge {
   }
 }
 
-async function launch(conninfo: string, listen: string): Promise<{ child: ChildProcess; address: string }> {
-  const args = ['serve', '--database-url', conninfo, '--listen', listen, '--log-format', 'json'];
+async function launch(
+  conninfo: string,
+  listen: string,
+  further: readonly string[],
+): Promise<{ child: ChildProcess; address: string }> {
+  const args = ['serve', '--database-url', conninfo, '--listen', listen, '--log-format', 'json', ...further];
   const child = spawn(requiredEnv('FAUNA_E2E_BRIDGE'), args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const output = collect(child.stdout);
   const errors = collect(child.stderr);
