@@ -1,10 +1,15 @@
 /** A database with the extension, a bridge in front of it, and a client behind that. */
 import { createClient } from '../../../src/index.ts';
-import type { FaunaClient, FaunaError, RulesetChange } from '../../../src/index.ts';
+import type { BridgeOptions, FaunaClient, FaunaError, Logger, RulesetChange } from '../../../src/index.ts';
 import { Bridge } from './bridge.ts';
 import type { Cluster } from './cluster.ts';
 import { requiredEnv } from './required-env.ts';
 import { until } from './until.ts';
+
+const nothing = (): void => undefined;
+
+/** For clients whose log is not what is tested. */
+export const SILENT: Logger = { info: nothing, warn: nothing, error: nothing };
 
 export class Scene {
   readonly bridge: Bridge;
@@ -16,19 +21,15 @@ export class Scene {
   readonly #cluster: Cluster;
   readonly #database: string;
 
-  /** `setup` runs before the client connects; the environment is `production`. */
-  static async set(cluster: Cluster, setup: string): Promise<Scene> {
+  /** `setup` runs before the client connects, with these options besides; the environment is `production`. */
+  static async set(cluster: Cluster, setup: string, options: Partial<BridgeOptions> = {}): Promise<Scene> {
     requiredEnv('FAUNA_E2E_BRIDGE');
     const database = await cluster.createDatabase();
     await cluster.sql(database, `SELECT fauna.create_environment('production'); ${setup}`);
     const key = await cluster.sql(database, `SELECT fauna.create_sdk_key('production')`);
     const bridge = await Bridge.start(cluster.conninfo(database));
     await until('the bridge is ready', async () => (await fetch(`${bridge.url}/readyz`)).ok);
-    const client = await createClient({
-      url: bridge.url,
-      key,
-      logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
-    });
+    const client = await createClient({ url: bridge.url, key, logger: SILENT, ...options });
     return new Scene(cluster, database, bridge, client, key);
   }
 
