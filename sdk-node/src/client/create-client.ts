@@ -1,5 +1,7 @@
 import type { Runtime } from '../runtime.ts';
+import { Registration } from './census.ts';
 import { FaunaClient } from './client.ts';
+import type { Closeable } from './client.ts';
 import { Emitter } from './emitter.ts';
 import { Follower } from './follower.ts';
 import type { ClientEvents } from './follower.ts';
@@ -37,7 +39,9 @@ export function startClient(options: ClientOptions): StartedClient {
     logger.error(`a listener threw: ${error instanceof Error ? error.message : String(error)}`);
   });
   const follower = new Follower(resolved, events);
-  const client = new FaunaClient({ options: resolved, events, follower, closeables: [follower] });
+  const closeables: Closeable[] = [follower];
+  if (resolved.identity !== undefined) closeables.push(new Registration(resolved.identity, logger));
+  const client = new FaunaClient({ options: resolved, events, follower, closeables });
   const settled = atMost(timeoutMs, follower.firstNews, runtime).then(() => {
     warnOfWhatIsMissing(client, resolved);
   });

@@ -78,6 +78,8 @@ interface CommonOptions {
 
 export interface ResolvedOptions {
   readonly source: SourceFactory;
+  /** What clients of the same bridge and key have in common; undefined for those of other sources. */
+  readonly identity: string | undefined;
   readonly bootstrap: Payload | undefined;
   readonly timeoutMs: number;
   readonly staleAfterMs: number;
@@ -90,6 +92,7 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
   const { bootstrap } = options;
   return {
     source: options.source === undefined ? bridgeSource(options) : checkedSource(options),
+    identity: options.source === undefined ? `${options.url} ${options.key}` : undefined,
     bootstrap: bootstrap === undefined ? undefined : rulesetOption('the option bootstrap', bootstrap),
     timeoutMs: duration('timeoutMs', options.timeoutMs, 5000),
     staleAfterMs: duration('staleAfterMs', options.staleAfterMs, 30_000),

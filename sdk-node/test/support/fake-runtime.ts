@@ -36,6 +36,11 @@ export class FakeRequest {
     return this.signal?.aborted === true;
   }
 
+  /** Its answer is an open stream, or was. */
+  get isAnswered(): boolean {
+    return this.#body !== undefined;
+  }
+
   /** Answers; by default with an open event stream. */
   async answer(
     status = 200,
