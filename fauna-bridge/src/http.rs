@@ -66,8 +66,7 @@ pub struct Bridge {
     pub usage: Arc<Usage>,
 }
 
-/// What a client gets whose connection is one too many. It says nothing that a page could not know, so every page may read why, of those that are
-/// named.
+/// What a client gets whose connection is one too many, whatever it asks for. A page of a named origin may read it.
 pub fn refusing(code: ProblemCode, origins: &[Origin]) -> Router {
     Router::new()
         .fallback(async move || Problem::new(code))

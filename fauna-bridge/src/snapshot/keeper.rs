@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The time after which a writing that failed is tried again.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// What reading all of it may take. The database is asked meanwhile, or is away.
+/// What reading all of it may take before it counts as not there.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the last writing may take at the end of the process. A disk that hangs must not keep it alive.
@@ -276,4 +276,42 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
         Err(SnapshotError::Files { doing: "waiting for the disk", error: error.into() })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use futures_util::FutureExt as _;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::environment::ReplayLimits;
+    use crate::fleet::{EnvironmentReading, Moved};
+
+    #[tokio::test]
+    async fn what_was_not_written_when_the_writing_was_broken_off_is_written_later() {
+        let temporary = tempfile::tempdir().unwrap();
+        let fleet = Arc::new(Fleet::new(ReplayLimits { events: 1, bytes: 1 }));
+        let put =
+            json!({"environment": "test", "epoch": Uuid::nil(), "revision": 1, "flags": {}, "audiences": {}});
+        let moved = Some(Moved { payload: put.to_string(), keys: vec![] });
+        let changes = fleet.apply(vec![EnvironmentReading { key: "test".into(), moved }]);
+        let folder = Folder::new(temporary.path().to_owned(), "db".into());
+        let snapshots = Snapshots::new(folder, fleet, Arc::default());
+        snapshots.swept.store(true, Ordering::Relaxed);
+        for change in &changes {
+            snapshots.mark(change);
+        }
+
+        let lock = fs::File::create(temporary.path().join(".lock")).unwrap();
+        lock.lock().unwrap();
+        assert_eq!(snapshots.write_marked().now_or_never(), None);
+        assert_eq!(snapshots.changed.lock().len(), 1);
+        lock.unlock().unwrap();
+        assert!(!snapshots.write_marked().await);
+        assert!(snapshots.changed.lock().is_empty());
+        assert!(temporary.path().join("test.snapshot").exists());
+    }
 }
