@@ -17,6 +17,7 @@ mod stream;
 mod timeout;
 mod usage;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,12 +51,11 @@ pub struct HttpOptions {
 }
 
 /// What handlers work with.
-#[derive(Clone)]
-pub struct Bridge {
+pub struct Shared {
     /// How requests are treated.
     pub options: HttpOptions,
     /// Whose web pages may ask.
-    pub origins: Arc<[Origin]>,
+    pub origins: Box<[Origin]>,
     /// The environments.
     pub fleet: Arc<Fleet>,
     /// What streams need; the health and the observer are the same for everything else.
@@ -64,6 +64,24 @@ pub struct Bridge {
     pub admission: Arc<Admission>,
     /// Where evaluations and uses of keys are counted.
     pub usage: Arc<Usage>,
+}
+
+/// The same, shared: each request takes it several times, and one count of references is less than one for every part.
+#[derive(Clone)]
+pub struct Bridge(Arc<Shared>);
+
+impl From<Shared> for Bridge {
+    fn from(parts: Shared) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Bridge {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }
 
 /// What a client gets whose connection is one too many, whatever it asks for. A page of a named origin may read it.

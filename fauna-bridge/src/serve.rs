@@ -11,7 +11,7 @@ use crate::database::{Database, DatabaseError, Resumer};
 use crate::fleet::Fleet;
 use crate::follower::{Follower, Readings};
 use crate::health::Health;
-use crate::http::{Bridge, ProblemCode, refusing, router};
+use crate::http::{Bridge, ProblemCode, Shared, refusing, router};
 use crate::observation::{Observation, Observer};
 use crate::options::ServeOptions;
 use crate::pem::PemError;
@@ -91,14 +91,14 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
     }
     let admission = Arc::new(Admission::new(options.limits.admission()));
     let refusing = refusing(ProblemCode::TooManyConnections, &options.limits.cors_origins);
-    let router = router(Bridge {
+    let router = router(Bridge::from(Shared {
         admission,
         options: options.http(),
         origins: options.limits.cors_origins.clone().into(),
         fleet,
         streams: Arc::new(streams),
         usage,
-    });
+    }));
 
     // Closed when the process is to end: then what is not in the database or on the disk yet is written.
     let (end, ended) = watch::channel(());
