@@ -10,7 +10,7 @@ import type { ClientOptions, ResolvedOptions } from './options.ts';
 
 /**
  * Connects to a bridge, or to another source, and resolves with a client: as soon as changes arrive, or its key is
- * refused, or it cannot connect but has a bootstrap or a cache to begin with, and in any case within `timeoutMs`. Until
+ * refused, or its file cannot be read, or it cannot connect but has a bootstrap or a cache to begin with, and in any case within `timeoutMs`. Until
  * there is a ruleset evaluations give the caller's defaults; the client goes on trying behind. Rejects only for options
  * that cannot work.
  *

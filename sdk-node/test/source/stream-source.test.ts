@@ -106,36 +106,63 @@ const ANSWERS: readonly EventName[] = [
   'a page is answered',
 ];
 
-/** State after the event, and how many requests it took. What is not listed changes nothing. */
-const TABLE: Record<
-  Exclude<StreamState, 'idle'>,
-  Partial<Record<EventName, readonly [StreamState, number]>>
-> = {
+/** State after the event, how many requests it took, when the one timer fires, and what the client was told. */
+type Row = readonly [next: StreamState, requests: number, timersMs: readonly number[], told: string];
+
+const TABLE: Record<Exclude<StreamState, 'idle'>, Partial<Record<EventName, Row>>> = {
   connecting: {
-    'a stream is answered': ['streaming', 0],
-    'the key is refused': ['waiting', 0],
-    'the server is overloaded': ['waiting', 0],
-    'a page is answered': ['waiting', 0],
-    'the network fails': ['waiting', 0],
-    'ten seconds pass': ['waiting', 0],
+    'a stream is answered': ['streaming', 0, [45000], ''],
+    'the key is refused': ['waiting', 0, [60000], 'UNAUTHORIZED'],
+    'the server is overloaded': ['waiting', 0, [120000], 'BAD_RESPONSE'],
+    'a page is answered': ['waiting', 0, [1000], 'BAD_RESPONSE'],
+    'the network fails': ['waiting', 0, [1000], 'DISCONNECTED'],
+    'a put arrives': ['connecting', 0, [10000], ''],
+    'a patch that continues arrives': ['connecting', 0, [10000], ''],
+    'a patch that does not continue arrives': ['connecting', 0, [10000], ''],
+    'an unreadable event arrives': ['connecting', 0, [10000], ''],
+    'a heartbeat arrives': ['connecting', 0, [10000], ''],
+    'the server ends the stream': ['connecting', 0, [10000], ''],
+    'ten seconds pass': ['waiting', 0, [1000], 'TIMEOUT'],
     // The answer is given up after 10 s, the next attempt a second later, its successor 10 + 2 s after that …
-    '45 seconds pass': ['connecting', 3],
-    'it is closed': ['closed', 0],
+    '45 seconds pass': ['connecting', 3, [2000], 'TIMEOUT,TIMEOUT,TIMEOUT'],
+    'it is closed': ['closed', 0, [], ''],
   },
   streaming: {
-    'the network fails': ['waiting', 0],
-    'a patch that does not continue arrives': ['waiting', 0],
-    'an unreadable event arrives': ['waiting', 0],
-    'the server ends the stream': ['waiting', 0],
-    '45 seconds pass': ['waiting', 0],
-    'it is closed': ['closed', 0],
+    'the network fails': ['waiting', 0, [1000], 'DISCONNECTED'],
+    'a put arrives': ['streaming', 0, [45000], 'live'],
+    'a patch that continues arrives': ['streaming', 0, [45000], 'live'],
+    'a patch that does not continue arrives': ['waiting', 0, [1000], 'PROTOCOL'],
+    'an unreadable event arrives': ['waiting', 0, [1000], 'PROTOCOL'],
+    'a heartbeat arrives': ['streaming', 0, [45000], ''],
+    'the server ends the stream': ['waiting', 0, [1000], 'ENDED'],
+    'ten seconds pass': ['streaming', 0, [35000], ''],
+    '45 seconds pass': ['waiting', 0, [1000], 'TIMEOUT'],
+    'it is closed': ['closed', 0, [], ''],
   },
   waiting: {
-    'ten seconds pass': ['connecting', 1],
-    '45 seconds pass': ['connecting', 4],
-    'it is closed': ['closed', 0],
+    'the network fails': ['waiting', 0, [1000], ''],
+    'a put arrives': ['waiting', 0, [1000], ''],
+    'a patch that continues arrives': ['waiting', 0, [1000], ''],
+    'a patch that does not continue arrives': ['waiting', 0, [1000], ''],
+    'an unreadable event arrives': ['waiting', 0, [1000], ''],
+    'a heartbeat arrives': ['waiting', 0, [1000], ''],
+    'the server ends the stream': ['waiting', 0, [1000], ''],
+    'ten seconds pass': ['connecting', 1, [1000], ''],
+    '45 seconds pass': ['connecting', 4, [10000], 'TIMEOUT,TIMEOUT,TIMEOUT'],
+    'it is closed': ['closed', 0, [], ''],
   },
-  closed: {},
+  closed: {
+    'the network fails': ['closed', 0, [], ''],
+    'a put arrives': ['closed', 0, [], ''],
+    'a patch that continues arrives': ['closed', 0, [], ''],
+    'a patch that does not continue arrives': ['closed', 0, [], ''],
+    'an unreadable event arrives': ['closed', 0, [], ''],
+    'a heartbeat arrives': ['closed', 0, [], ''],
+    'the server ends the stream': ['closed', 0, [], ''],
+    'ten seconds pass': ['closed', 0, [], ''],
+    '45 seconds pass': ['closed', 0, [], ''],
+    'it is closed': ['closed', 0, [], ''],
+  },
 };
 
 describe.each(Object.keys(TABLE) as (keyof typeof TABLE)[])('while %s', (state) => {
@@ -145,10 +172,11 @@ describe.each(Object.keys(TABLE) as (keyof typeof TABLE)[])('while %s', (state) 
     await ENTER[state]();
     expect(source.state).toBe(state);
     const before = runtime.requests.length;
+    [errors, live] = [[], []];
     await EVENTS[event]();
-    const [next, requests] = TABLE[state][event] ?? [state, 0];
-    expect([source.state, runtime.requests.length - before]).toEqual([next, requests]);
-    expect(runtime.timerCount).toBe(next === 'closed' ? 0 : 1);
+    const told = [...errors.map((error) => error.code), ...live.map(() => 'live')].join();
+    const row = [source.state, runtime.requests.length - before, runtime.delaysMs, told];
+    expect(row).toEqual(TABLE[state][event]);
   });
 });
 
