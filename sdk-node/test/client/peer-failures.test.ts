@@ -334,4 +334,24 @@ describe('leaks from repeated clients', () => {
     expect(logged.join()).not.toContain('fauna_sk_x');
     await Promise.all(clients.map((one) => one.close()));
   });
+
+  test('clients that are closed in time are not many, however many there were', async () => {
+    const logged: string[] = [];
+    const logger = { ...SILENT, warn: (message: string) => logged.push(message) };
+    const open = async (count: number): Promise<FaunaClient[]> => {
+      const connecting = Array.from({ length: count }, () => connect({ logger, timeoutMs: 0 }));
+      await runtime.advance(0);
+      return Promise.all(connecting);
+    };
+    const clients = await open(1);
+    for (let round = 0; round < 30; round += 1) {
+      const [passing] = await open(1);
+      // Twice is once.
+      await Promise.all([passing?.close(), passing?.close()]);
+    }
+    expect(logged.filter((line) => line.includes('clients'))).toEqual([]);
+    clients.push(...(await open(9)));
+    expect(logged.filter((line) => line.includes('10 clients'))).toHaveLength(1);
+    await Promise.all(clients.map((one) => one.close()));
+  });
 });
