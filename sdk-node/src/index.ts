@@ -12,6 +12,7 @@ export type { Reason } from './evaluator/evaluation.ts';
 export type { FlagKind } from './evaluator/flag.ts';
 export type { JsonObject, JsonValue } from './evaluator/json-value.ts';
 export type { Payload, Position } from './evaluator/payload.ts';
+export type { Hook } from './hook.ts';
 export { FaunaError } from './fauna-error.ts';
 export type { FaunaErrorCode } from './fauna-error.ts';
 export type { FlagKey, Flags, FlagValue, ShapedFlagKey, UnshapedFlagKey } from './flags.ts';

@@ -1,4 +1,4 @@
-import { get } from './http-get.ts';
+import { send } from './http-send.ts';
 
 /** What the SDK needs from the world around it; injected, so that tests drive time, chance and the network. */
 export interface Runtime {
@@ -13,6 +13,10 @@ export interface Runtime {
 }
 
 export interface StreamRequest {
+  /** GET if left out. */
+  readonly method?: 'POST';
+  /** What a POST sends. */
+  readonly body?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
@@ -26,7 +30,7 @@ export interface StreamResponse {
 
 /** The real world; timers are looked up at call time, so that whoever replaces them is honoured. */
 export const DEFAULT_RUNTIME: Runtime = {
-  fetch: get,
+  fetch: send,
   setTimeout: (callback, delayMs) => setTimeout(callback, delayMs),
   clearTimeout: (timer) => {
     clearTimeout(timer as NodeJS.Timeout);

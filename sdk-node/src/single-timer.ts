@@ -3,10 +3,13 @@ import type { Runtime } from './runtime.ts';
 
 export class SingleTimer {
   readonly #runtime: Runtime;
+  readonly #isBackground: boolean;
   #timer: unknown;
 
-  constructor(runtime: Runtime) {
+  /** One in the `background` does not keep the process running. */
+  constructor(runtime: Runtime, { background = false }: { readonly background?: boolean } = {}) {
     this.#runtime = runtime;
+    this.#isBackground = background;
   }
 
   set(delayMs: number, callback: () => void): void {
@@ -15,6 +18,7 @@ export class SingleTimer {
       this.#timer = undefined;
       callback();
     }, delayMs);
+    if (this.#isBackground) unref(this.#timer);
   }
 
   clear(): void {
@@ -25,4 +29,10 @@ export class SingleTimer {
   get isSet(): boolean {
     return this.#timer !== undefined;
   }
+}
+
+/** Timers of Node can do without holding the process; others may not know of that. */
+function unref(timer: unknown): void {
+  const { unref: release } = Object(timer) as { readonly unref?: () => void };
+  release?.call(timer);
 }

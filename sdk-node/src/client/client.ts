@@ -7,11 +7,12 @@ import type { EvaluationContext } from '../evaluator/context.ts';
 import type { JsonValue } from '../evaluator/json-value.ts';
 import type { FaunaError } from '../fauna-error.ts';
 import type { FlagKey, Flags, FlagValue, ShapedFlagKey, UnshapedFlagKey } from '../flags.ts';
+import type { Hook, Hooks } from '../hook.ts';
+import type { UsageReporter } from '../usage/usage-reporter.ts';
 import type { ClientStatus } from './connection-status.ts';
 import type { EvaluationDetails } from './details.ts';
 import type { Emitter, Listener } from './emitter.ts';
-import { Evaluator } from './evaluator.ts';
-import type { EvaluatedFlags } from './evaluator.ts';
+import type { EvaluatedFlags, Evaluator, ValueType } from './evaluator.ts';
 import type { ClientEvents, Follower } from './follower.ts';
 import type { ResolvedOptions } from './options.ts';
 import { untilRuleset } from './until-ruleset.ts';
@@ -26,6 +27,10 @@ export interface ClientParts {
   readonly options: ResolvedOptions;
   readonly events: Emitter<ClientEvents>;
   readonly follower: Follower;
+  readonly evaluator: Evaluator;
+  readonly hooks: Hooks;
+  /** Undefined where nothing is reported. */
+  readonly usage: UsageReporter | undefined;
   /** What ends with the client, in this order; the follower, too. */
   readonly closeables: readonly Closeable[];
 }
@@ -37,14 +42,18 @@ export class FaunaClient {
   readonly #follower: Follower;
   readonly #closeables: readonly Closeable[];
   readonly #evaluator: Evaluator;
+  readonly #hooks: Hooks;
+  readonly #usage: UsageReporter | undefined;
 
   /** @internal */
-  constructor({ options, events, follower, closeables }: ClientParts) {
+  constructor({ options, events, follower, evaluator, hooks, usage, closeables }: ClientParts) {
     this.#options = options;
     this.#events = events;
     this.#follower = follower;
     this.#closeables = closeables;
-    this.#evaluator = new Evaluator(() => follower.ruleset, options.runtime.now);
+    this.#evaluator = evaluator;
+    this.#hooks = hooks;
+    this.#usage = usage;
   }
 
   /** Whether there are values, and whether they are up to date. */
@@ -65,6 +74,7 @@ export class FaunaClient {
 
   /** The value of a boolean flag, or `fallback` if there is none. */
   boolean(key: FlagKey<'boolean'>, context: EvaluationContext, fallback: boolean): boolean {
+    if (!this.#hooks.isEmpty) return this.booleanDetails(key, context, fallback).value;
     const value = this.#evaluator.value(key, context, 'boolean');
     return value === undefined ? fallback : (value as boolean);
   }
@@ -75,6 +85,7 @@ export class FaunaClient {
     context: EvaluationContext,
     fallback: FlagValue<Key, string>,
   ): FlagValue<Key, string> {
+    if (!this.#hooks.isEmpty) return this.stringDetails(key, context, fallback).value;
     const value = this.#evaluator.value(key, context, 'string');
     return value === undefined ? fallback : (value as FlagValue<Key, string>);
   }
@@ -85,6 +96,7 @@ export class FaunaClient {
     context: EvaluationContext,
     fallback: FlagValue<Key, number>,
   ): FlagValue<Key, number> {
+    if (!this.#hooks.isEmpty) return this.numberDetails(key, context, fallback).value;
     const value = this.#evaluator.value(key, context, 'number');
     return value === undefined ? fallback : (value as FlagValue<Key, number>);
   }
@@ -93,6 +105,7 @@ export class FaunaClient {
   json<Key extends ShapedFlagKey>(key: Key, context: EvaluationContext, fallback: Flags[Key]): Flags[Key];
   json<T extends JsonValue>(key: UnshapedFlagKey, context: EvaluationContext, fallback: T): T;
   json<T>(key: string, context: EvaluationContext, fallback: T): T {
+    if (!this.#hooks.isEmpty) return this.#details(key, context, fallback as JsonValue, 'json').value as T;
     const value = this.#evaluator.value(key, context, 'json');
     return value === undefined ? fallback : (value as T);
   }
@@ -103,7 +116,7 @@ export class FaunaClient {
     context: EvaluationContext,
     fallback: boolean,
   ): EvaluationDetails<boolean> {
-    return this.#evaluator.details(key, context, fallback, 'boolean');
+    return this.#details(key, context, fallback, 'boolean');
   }
 
   /** {@link string}, with how the value came about. */
@@ -112,7 +125,7 @@ export class FaunaClient {
     context: EvaluationContext,
     fallback: FlagValue<Key, string>,
   ): EvaluationDetails<FlagValue<Key, string>> {
-    return this.#evaluator.details(key, context, fallback, 'string');
+    return this.#details(key, context, fallback, 'string');
   }
 
   /** {@link number}, with how the value came about. */
@@ -121,7 +134,7 @@ export class FaunaClient {
     context: EvaluationContext,
     fallback: FlagValue<Key, number>,
   ): EvaluationDetails<FlagValue<Key, number>> {
-    return this.#evaluator.details(key, context, fallback, 'number');
+    return this.#details(key, context, fallback, 'number');
   }
 
   /** {@link json}, with how the value came about. */
@@ -136,12 +149,26 @@ export class FaunaClient {
     fallback: T,
   ): EvaluationDetails<T>;
   jsonDetails<T>(key: string, context: EvaluationContext, fallback: T): EvaluationDetails<T> {
-    return this.#evaluator.details(key, context, fallback as JsonValue, 'json') as EvaluationDetails<T>;
+    return this.#details(key, context, fallback as JsonValue, 'json') as EvaluationDetails<T>;
   }
 
   /** Every flag of the environment for one context, by key; empty before the first ruleset. */
   evaluateAll(context: EvaluationContext): EvaluatedFlags {
     return this.#evaluator.all(context);
+  }
+
+  /** Has a hook told of every evaluation from now on; what it returns stops that. Throws a TypeError for what is none. */
+  addHook(hook: Hook): () => void {
+    return this.#hooks.add(hook);
+  }
+
+  /**
+   * Reports now how often flags were evaluated, as before a serverless function is frozen. Resolves when the bridge has
+   * it or has failed to take it; then it is tried again later. Nothing to wait for without a bridge or with
+   * `usage: false`.
+   */
+  async flush(): Promise<void> {
+    await this.#usage?.flush();
   }
 
   /** Listens to an event; what it returns stops listening. */
@@ -163,12 +190,24 @@ export class FaunaClient {
   }
 
   /**
-   * Ends the connection; when it resolves no timer, socket or listener is left. Evaluation goes on with the last
-   * ruleset. May be called repeatedly.
+   * Ends the connection and reports usage a last time, which takes three seconds at most; when it resolves no timer,
+   * socket or listener is left. Evaluation goes on with the last ruleset. May be called repeatedly.
    */
   async close(): Promise<void> {
     const closing = this.#closeables.map((part) => part.close());
     this.#events.removeAll();
     await Promise.all(closing);
+  }
+
+  /** The evaluation, of which the hooks have been told. */
+  #details<T extends JsonValue>(
+    key: string,
+    context: EvaluationContext,
+    fallback: T,
+    type: ValueType,
+  ): EvaluationDetails<T> {
+    const details = this.#evaluator.details(key, context, fallback, type);
+    if (!this.#hooks.isEmpty) this.#hooks.afterEvaluation(details, context);
+    return details;
   }
 }

@@ -1,8 +1,11 @@
+import { Hooks } from '../hook.ts';
 import type { Runtime } from '../runtime.ts';
+import { UsageReporter } from '../usage/usage-reporter.ts';
 import { Registration } from './census.ts';
 import { FaunaClient } from './client.ts';
 import type { Closeable } from './client.ts';
 import { Emitter } from './emitter.ts';
+import { Evaluator } from './evaluator.ts';
 import { Follower } from './follower.ts';
 import type { ClientEvents } from './follower.ts';
 import { resolveOptions } from './options.ts';
@@ -38,14 +41,35 @@ export function startClient(options: ClientOptions): StartedClient {
   const events = new Emitter<ClientEvents>((error) => {
     logger.error(`a listener threw: ${error instanceof Error ? error.message : String(error)}`);
   });
+  const hooks = new Hooks(resolved.hooks, logger);
   const follower = new Follower(resolved, events);
+  const evaluator = new Evaluator(() => follower.ruleset, runtime.now);
+  const usage = reporterOf(resolved, evaluator);
   const closeables: Closeable[] = [follower];
+  if (usage !== undefined) closeables.push(usage);
   if (resolved.identity !== undefined) closeables.push(new Registration(resolved.identity, logger));
-  const client = new FaunaClient({ options: resolved, events, follower, closeables });
+  const client = new FaunaClient({
+    options: resolved,
+    events,
+    follower,
+    evaluator,
+    hooks,
+    usage,
+    closeables,
+  });
   const settled = atMost(timeoutMs, follower.firstNews, runtime).then(() => {
     warnOfWhatIsMissing(client, resolved);
   });
   return { client, settled };
+}
+
+function reporterOf(
+  { usage, logger, runtime }: ResolvedOptions,
+  evaluator: Evaluator,
+): UsageReporter | undefined {
+  if (usage === undefined) return undefined;
+  evaluator.countsUsage = true;
+  return new UsageReporter({ ...usage, logger }, runtime, evaluator);
 }
 
 async function atMost(limitMs: number, news: Promise<void>, runtime: Runtime): Promise<void> {

@@ -1,6 +1,7 @@
 /** What `createClient` is told, checked and completed. */
 import { duration } from '../duration.ts';
 import type { Payload } from '../evaluator/payload.ts';
+import type { Hook } from '../hook.ts';
 import { CONSOLE_LOGGER, harmless } from '../logger.ts';
 import type { Logger } from '../logger.ts';
 import { DEFAULT_RUNTIME } from '../runtime.ts';
@@ -12,6 +13,7 @@ import { rulesetOption } from '../source/ruleset-json.ts';
 import type { RulesetJson } from '../source/ruleset-json.ts';
 import { PollSource } from '../source/poll/poll-source.ts';
 import { StreamSource } from '../source/stream/stream-source.ts';
+import type { UsageOptions } from '../usage/usage-reporter.ts';
 import { USER_AGENT } from '../user-agent.ts';
 
 /** A client of a bridge, or of another source. */
@@ -38,6 +40,13 @@ export interface BridgeOptions extends CommonOptions {
    */
   readonly heartbeatTimeoutMs?: number;
   /**
+   * Whether the bridge is told how often each flag served each variant, for `fauna.usage`: counts, no contexts. True by
+   * default.
+   */
+  readonly usage?: boolean;
+  /** How long counts are collected before they are reported, at least 1 000. 60 000 by default. */
+  readonly usageIntervalMs?: number;
+  /**
    * A folder for the last known ruleset, to begin with when the bridge cannot be reached; it is made if it is not
    * there. Processes and keys may share it. None by default.
    */
@@ -55,6 +64,8 @@ export interface SourceOptions extends CommonOptions {
   readonly connectTimeoutMs?: never;
   readonly heartbeatTimeoutMs?: never;
   readonly cacheDir?: never;
+  readonly usage?: never;
+  readonly usageIntervalMs?: never;
 }
 
 interface CommonOptions {
@@ -67,6 +78,8 @@ interface CommonOptions {
   readonly timeoutMs?: number;
   /** How long changes may fail to arrive before the status is `stale`. 30 000 by default. */
   readonly staleAfterMs?: number;
+  /** Told of every evaluation; see {@link Hook}. None by default. */
+  readonly hooks?: readonly Hook[];
   /** Where warnings go; the console by default. */
   readonly logger?: Logger;
   /**
@@ -83,6 +96,9 @@ export interface ResolvedOptions {
   readonly bootstrap: Payload | undefined;
   readonly timeoutMs: number;
   readonly staleAfterMs: number;
+  /** Undefined where nothing is reported. */
+  readonly usage: UsageOptions | undefined;
+  readonly hooks: readonly Hook[];
   readonly logger: Logger;
   readonly runtime: Runtime;
 }
@@ -96,6 +112,8 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
     bootstrap: bootstrap === undefined ? undefined : rulesetOption('the option bootstrap', bootstrap),
     timeoutMs: duration('timeoutMs', options.timeoutMs, 5000),
     staleAfterMs: duration('staleAfterMs', options.staleAfterMs, 30_000),
+    usage: usageOptions(options),
+    hooks: checkedHooks(options.hooks),
     logger: checkedLogger(options.logger ?? CONSOLE_LOGGER),
     runtime: { ...DEFAULT_RUNTIME, ...options.runtime },
   };
@@ -126,6 +144,13 @@ function bridgeSource(options: BridgeOptions): SourceFactory {
   };
 }
 
+function usageOptions({ url, key, usage = true, usageIntervalMs }: ClientOptions): UsageOptions | undefined {
+  if (typeof usage !== 'boolean') throw new TypeError('the option usage must be true or false');
+  const intervalMs = duration('usageIntervalMs', usageIntervalMs, 60_000, 1000);
+  if (url === undefined || !usage) return undefined;
+  return { url: checkedUrl(url), key, userAgent: USER_AGENT, intervalMs };
+}
+
 const MODES: readonly unknown[] = ['stream', 'poll'] satisfies BridgeOptions['mode'][];
 
 /** Options of the connection to a bridge, which another source has no use for. */
@@ -137,6 +162,8 @@ const OF_BRIDGES = [
   'connectTimeoutMs',
   'heartbeatTimeoutMs',
   'cacheDir',
+  'usage',
+  'usageIntervalMs',
 ] as const;
 
 function checkedSource(options: SourceOptions): SourceFactory {
@@ -177,6 +204,12 @@ function checkedKey(key: unknown): string {
 function checkedFolder(folder: unknown): string | undefined {
   if (folder === undefined || (typeof folder === 'string' && folder !== '')) return folder;
   throw new TypeError('the option cacheDir must be the path of a folder');
+}
+
+function checkedHooks(hooks: readonly Hook[] = []): readonly Hook[] {
+  const given: unknown = hooks;
+  if (!Array.isArray(given)) throw new TypeError('the option hooks must be an array');
+  return hooks;
 }
 
 function checkedLogger(logger: Logger): Logger {

@@ -30,7 +30,7 @@ const ON = { a: booleanFlag() };
 const OFF = { a: booleanFlag({ enabled: false }) };
 
 function connect(bootstrap: object, more: Partial<BridgeOptions> = {}): Promise<FaunaClient> {
-  const options = { url: 'http://bridge', key: 'fauna_sk_x', logger, runtime, ...more };
+  const options = { url: 'http://bridge', key: 'fauna_sk_x', logger, usage: false, runtime, ...more };
   return createClient({ ...options, bootstrap: bootstrap as RulesetJson });
 }
 

@@ -40,7 +40,8 @@ const logger: Logger = {
 /** A client whose first request has been made, which is after the cache was read. */
 async function connect(more: Partial<BridgeOptions> = {}): Promise<Promise<FaunaClient>[]> {
   const before = runtime.requests.length;
-  const options = { url: 'http://bridge', key: 'fauna_sk_x', cacheDir: inFolder('cache'), logger, runtime };
+  const common = { url: 'http://bridge', key: 'fauna_sk_x', usage: false, logger, runtime };
+  const options = { ...common, cacheDir: inFolder('cache') };
   const connecting = createClient({ ...options, ...more }).then((client) => {
     clients.push(client);
     return client;

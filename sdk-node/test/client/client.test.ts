@@ -29,7 +29,7 @@ const logger: Logger = {
 };
 
 function connect(more: Partial<BridgeOptions> = {}): Promise<FaunaClient> {
-  return createClient({ url: 'http://bridge/', key: 'fauna_sk_x', logger, runtime, ...more });
+  return createClient({ url: 'http://bridge/', key: 'fauna_sk_x', logger, usage: false, runtime, ...more });
 }
 
 /** A client with its first ruleset, whose events are heard. */
@@ -392,6 +392,7 @@ describe('close', () => {
       url: 'http://bridge',
       key: 'k',
       logger,
+      usage: false,
       runtime: { fetch },
       timeoutMs: 0,
     });

@@ -52,7 +52,7 @@ let fauna: FaunaClient;
 
 beforeEach(async () => {
   runtime = new FakeRuntime();
-  const connecting = createClient({ url: 'http://bridge', key: 'k', runtime });
+  const connecting = createClient({ url: 'http://bridge', key: 'k', usage: false, runtime });
   await runtime.lastRequest.answer();
   await runtime.lastRequest.event('put', put(7, FLAGS, AUDIENCES));
   fauna = await connecting;
@@ -137,6 +137,7 @@ describe('details', () => {
     const connecting = createClient({
       url: 'http://bridge',
       key: 'k',
+      usage: false,
       runtime: other,
       timeoutMs: 0,
       logger: SILENT,
@@ -189,6 +190,7 @@ describe('evaluateAll', () => {
     const connecting = createClient({
       url: 'http://x',
       key: 'k',
+      usage: false,
       runtime: { ...fakeOf(ticking), now: () => nowMs++ },
     });
     await ticking.lastRequest.answer();

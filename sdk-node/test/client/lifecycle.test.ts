@@ -28,7 +28,7 @@ afterEach(async () => {
 /** A client without rules, whose first request has no answer yet. */
 async function start(): Promise<void> {
   const options = { url: 'http://bridge', key: 'fauna_sk_x', logger: SILENT, runtime, staleAfterMs: 20_000 };
-  const connecting = createClient({ ...options, timeoutMs: 0 });
+  const connecting = createClient({ ...options, usage: false, timeoutMs: 0 });
   await runtime.advance(0);
   client = await connecting;
   for (const name of ['ready', 'stale', 'close'] as const) client.on(name, () => told.push(name));

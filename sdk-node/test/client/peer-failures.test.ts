@@ -33,7 +33,14 @@ afterEach(async () => {
 });
 
 function connect(more: Partial<BridgeOptions> = {}): Promise<FaunaClient> {
-  return createClient({ url: 'http://bridge', key: 'fauna_sk_x', logger: SILENT, runtime, ...more });
+  return createClient({
+    url: 'http://bridge',
+    key: 'fauna_sk_x',
+    logger: SILENT,
+    usage: false,
+    runtime,
+    ...more,
+  });
 }
 
 async function connected(payload: object = put(1, ON)): Promise<FaunaClient> {
@@ -308,7 +315,9 @@ describe('leaks from repeated clients', () => {
     };
     for (let round = 0; round < 50; round += 1) {
       const made = await Promise.all(
-        Array.from({ length: 20 }, () => createClient({ url, key: 'k', logger: SILENT, runtime: counted })),
+        Array.from({ length: 20 }, () =>
+          createClient({ url, key: 'k', logger: SILENT, usage: false, runtime: counted }),
+        ),
       );
       expect(made.every((one) => one.boolean('a', {}, false))).toBe(true);
       await Promise.all(made.map((one) => one.close()));

@@ -39,7 +39,7 @@ function connect(options: Partial<BridgeOptions> = {}): Promise<FaunaClient> {
   const setTimeoutNow = (callback: () => void, delayMs: number): unknown =>
     setTimeout(callback, delayMs <= 1000 ? 0 : delayMs);
   const runtime = { setTimeout: setTimeoutNow };
-  return createClient({ url, key: 'fauna_sk_x', logger: SILENT, runtime, ...options });
+  return createClient({ url, key: 'fauna_sk_x', logger: SILENT, usage: false, runtime, ...options });
 }
 
 function stream(response: ServerResponse): ServerResponse {

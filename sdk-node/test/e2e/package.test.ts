@@ -15,7 +15,14 @@ const FOLDER = fileURLToPath(new URL('../..', import.meta.url));
 /** A connection or a timer that is left behind would keep the process for longer than this. */
 const EXIT_WITHIN_MS = 3000;
 
+const reports: string[] = [];
+
 const server = createServer((request, response) => {
+  if (request.method === 'POST') {
+    request.setEncoding('utf8').on('data', (piece: string) => reports.push(piece));
+    response.writeHead(204).end();
+    return;
+  }
   if (request.url === '/v1/ruleset') {
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(JSON.stringify(put(1, { a: booleanFlag() })));
@@ -64,7 +71,7 @@ test.each([
   ['a poll', asModule(`{ url, key: 'fauna_sk_x', mode: 'poll' }`)],
   ['a cache', asModule(`{ url, key: 'fauna_sk_x', cacheDir: ${JSON.stringify(join(folder, 'cache'))} }`)],
   ['a file', asModule(`{ source: fileSource(${JSON.stringify(file)}) }`)],
-])('%s gives a client that lets the process end after close()', async (_name, args) => {
+])('%s gives a client that lets the process end after close()', async (name, args) => {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const child = spawn(process.execPath, [...args, url], { cwd: FOLDER, stdio: ['ignore', 'pipe', 'pipe'] });
   const [output, errors] = [collect(child.stdout), collect(child.stderr)];
@@ -73,4 +80,6 @@ test.each([
   const [value, closedAt] = output.join('').split(' ');
   expect(value).toBe('true');
   expect(Date.now() - Number(closedAt)).toBeLessThan(EXIT_WITHIN_MS);
+  const report = '{"counts":[{"flag":"a","variant":"on","evaluations":1}]}';
+  expect(reports.splice(0).join('')).toBe(name === 'a file' ? '' : report);
 });

@@ -17,7 +17,7 @@ let options: ClientOptions;
 
 beforeEach(() => {
   runtime = new FakeRuntime();
-  options = { url: 'http://bridge', key: 'fauna_sk_x', logger: SILENT, runtime };
+  options = { url: 'http://bridge', key: 'fauna_sk_x', logger: SILENT, usage: false, runtime };
 });
 
 afterEach(async () => {

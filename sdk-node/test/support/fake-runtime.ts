@@ -17,13 +17,17 @@ interface Timer {
 /** A request that the code under test has made. */
 export class FakeRequest {
   readonly url: string;
+  readonly method: string | undefined;
+  readonly body: unknown;
   readonly headers: Headers;
   readonly signal: AbortSignal | null | undefined;
   readonly #settle: Settle;
-  #body: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #stream: ReadableStreamDefaultController<Uint8Array> | undefined;
 
   constructor(url: string, init: RequestInit, settle: Settle) {
     this.url = url;
+    this.method = init.method;
+    this.body = init.body;
     this.headers = new Headers(init.headers);
     this.signal = init.signal;
     this.#settle = settle;
@@ -38,7 +42,7 @@ export class FakeRequest {
 
   /** Its answer is an open stream, or was. */
   get isAnswered(): boolean {
-    return this.#body !== undefined;
+    return this.#stream !== undefined;
   }
 
   /** Answers; by default with an open event stream. */
@@ -46,10 +50,10 @@ export class FakeRequest {
     status = 200,
     headers: Record<string, string> = { 'content-type': 'text/event-stream' },
   ): Promise<void> {
-    if (this.#body !== undefined) throw new Error('a request is answered once');
+    if (this.#stream !== undefined) throw new Error('a request is answered once');
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
-        this.#body = controller;
+        this.#stream = controller;
       },
     });
     this.#settle.resolve(new Response(body, { status, headers }));
@@ -62,9 +66,15 @@ export class FakeRequest {
     await flush();
   }
 
+  /** Answers without a body. */
+  async finish(status = 204, headers: Record<string, string> = {}): Promise<void> {
+    this.#settle.resolve(new Response(null, { status, headers }));
+    await flush();
+  }
+
   /** Sends text on the open stream. */
   async send(text: string): Promise<void> {
-    if (!this.isAborted) this.#body?.enqueue(new TextEncoder().encode(text));
+    if (!this.isAborted) this.#stream?.enqueue(new TextEncoder().encode(text));
     await flush();
   }
 
@@ -74,7 +84,7 @@ export class FakeRequest {
 
   /** The server ends the stream. */
   async end(): Promise<void> {
-    if (!this.isAborted) this.#body?.close();
+    if (!this.isAborted) this.#stream?.close();
     await flush();
   }
 
@@ -82,7 +92,7 @@ export class FakeRequest {
   fail(error: unknown = new TypeError('fetch failed')): void {
     this.#settle.reject(error);
     try {
-      this.#body?.error(error);
+      this.#stream?.error(error);
     } catch {
       // The stream has ended already.
     }
@@ -129,6 +139,11 @@ export class FakeRuntime implements Runtime {
     const request = this.requests.at(-1);
     if (request === undefined) throw new Error('no request has been made');
     return request;
+  }
+
+  /** Sets the clock on without firing anything, as when a machine slept. */
+  skip(ms: number): void {
+    this.#nowMs += ms;
   }
 
   /** Moves time on and fires what falls due, in order. */

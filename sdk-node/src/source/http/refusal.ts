@@ -47,7 +47,7 @@ export function errorOfException(cause: unknown): FaunaError {
 }
 
 /** `fetch` says "fetch failed" and puts what happened into its cause; a host with several addresses fails without words. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   const { code } = (error.cause ?? error) as { readonly code?: unknown };
   return typeof code === 'string' ? code : error.message;

@@ -21,7 +21,7 @@ const PROVIDERS: Readonly<Record<string, (world: World) => Promise<void>>> = {
   fatal: (world) => world.register({ key: 'fauna_sk_unknown' }).catch(() => undefined),
   stale: async (world) => {
     const bridge = await Bridge.start(world.scene.conninfo);
-    await until('the bridge is ready', async () => (await fetch(`${bridge.url}/readyz`)).ok);
+    await bridge.ready();
     await world.register({ url: bridge.url, staleAfterMs: 10 });
     await bridge.end('SIGKILL');
     await until('the client is stale', () => world.provider?.client?.status === 'stale');

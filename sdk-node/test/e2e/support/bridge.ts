@@ -31,6 +31,11 @@ export class Bridge {
     this.#child = (await launch(this.#conninfo, this.#address, this.#args)).child;
   }
 
+  /** Waits until it has read the database. */
+  async ready(): Promise<void> {
+    await until('the bridge is ready', async () => (await fetch(`${this.url}/readyz`)).ok);
+  }
+
   async end(signal: NodeJS.Signals): Promise<void> {
     await end(this.#child, signal);
   }

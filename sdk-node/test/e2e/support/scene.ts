@@ -28,7 +28,7 @@ export class Scene {
     await cluster.sql(database, `SELECT fauna.create_environment('production'); ${setup}`);
     const key = await cluster.sql(database, `SELECT fauna.create_sdk_key('production')`);
     const bridge = await Bridge.start(cluster.conninfo(database));
-    await until('the bridge is ready', async () => (await fetch(`${bridge.url}/readyz`)).ok);
+    await bridge.ready();
     const client = await createClient({ url: bridge.url, key, logger: SILENT, ...options });
     return new Scene(cluster, database, bridge, client, key);
   }

@@ -12,14 +12,21 @@ import type { Duplex } from 'node:stream';
 import { constants, createBrotliDecompress, createUnzip } from 'node:zlib';
 import type { StreamRequest, StreamResponse } from './runtime.ts';
 
-/** Asks for a resource; resolves when the head of the answer is there. The body fails when the signal aborts. */
-export async function get(url: string, { headers, signal }: StreamRequest): Promise<StreamResponse> {
+/** Sends a request; resolves when the head of the answer is there. The answer's body fails when the signal aborts. */
+export async function send(
+  url: string,
+  { method, body, headers, signal }: StreamRequest,
+): Promise<StreamResponse> {
   const request = new URL(url).protocol === 'https:' ? https.request : http.request;
   const message = await new Promise<IncomingMessage>((resolve, reject) => {
-    request(url, { headers: { 'accept-encoding': 'br, gzip, deflate', ...headers }, signal })
+    request(url, {
+      method: method ?? 'GET',
+      headers: { 'accept-encoding': 'br, gzip, deflate', ...headers },
+      signal,
+    })
       .on('response', resolve)
       .on('error', reject)
-      .end();
+      .end(body);
   });
   return {
     status: message.statusCode ?? 0,
