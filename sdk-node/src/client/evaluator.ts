@@ -23,20 +23,20 @@ export type EvaluatedFlags = Readonly<Record<string, EvaluationDetails<JsonValue
 export class Evaluator {
   /** Whether evaluations are counted, for {@link takeUsage}. Off, counting costs nothing; on, an addition. */
   countsUsage = false;
-  readonly #ruleset: () => Ruleset | undefined;
-  readonly #clock: () => Instant;
+  private readonly ruleset: () => Ruleset | undefined;
+  private readonly clock: () => Instant;
 
   constructor(ruleset: () => Ruleset | undefined, nowMs: () => number) {
-    this.#ruleset = ruleset;
-    this.#clock = () => instantOfMs(nowMs());
+    this.ruleset = ruleset;
+    this.clock = () => instantOfMs(nowMs());
   }
 
   /** The flag's value; undefined when there is none of this type. */
   value(key: string, context: EvaluationContext, type: ValueType): JsonValue | undefined {
-    const ruleset = this.#ruleset();
+    const ruleset = this.ruleset();
     const flag = ruleset?.flag(key);
     if (ruleset === undefined || flag === undefined) return undefined;
-    const evaluation = tryEvaluate(ruleset, flag, context, this.#clock);
+    const evaluation = tryEvaluate(ruleset, flag, context, this.clock);
     const value = evaluation?.value;
     const isServed = isOfType(flag, value, type);
     if (this.countsUsage) count(flag, isServed ? evaluation : undefined);
@@ -49,13 +49,13 @@ export class Evaluator {
     fallback: T,
     type: ValueType,
   ): EvaluationDetails<T> {
-    const ruleset = this.#ruleset();
+    const ruleset = this.ruleset();
     if (ruleset === undefined) {
       return defaulted(key, fallback, 'PROVIDER_NOT_READY', 'no ruleset has arrived yet');
     }
     const flag = ruleset.flag(key);
     if (flag === undefined) return detailsWith(key, FLAG_NOT_FOUND, fallback, ruleset.position);
-    const evaluation = tryEvaluate(ruleset, flag, context, this.#clock);
+    const evaluation = tryEvaluate(ruleset, flag, context, this.clock);
     const isServed = evaluation !== undefined && isOfType(flag, evaluation.value, type);
     if (this.countsUsage) count(flag, isServed ? evaluation : undefined);
     if (evaluation === undefined) return unreadable(key, fallback, ruleset);
@@ -66,12 +66,12 @@ export class Evaluator {
 
   /** Every flag of the environment by its key; empty before there is a ruleset. Not counted as usage. */
   all(context: EvaluationContext): EvaluatedFlags {
-    const ruleset = this.#ruleset();
+    const ruleset = this.ruleset();
     // Without a prototype, so that a flag that does not exist is not found even if it is called `toString`.
     const all = Object.create(null) as Record<string, EvaluationDetails<JsonValue | undefined>>;
     if (ruleset === undefined) return all;
     let now: Instant | undefined;
-    const atOnce = (): Instant => (now ??= this.#clock());
+    const atOnce = (): Instant => (now ??= this.clock());
     const { position } = ruleset;
     ruleset.forEachFlag((key, flag) => {
       const evaluation = tryEvaluate(ruleset, flag, context, atOnce);
@@ -84,7 +84,7 @@ export class Evaluator {
 
   /** What was counted since this was called last; see `usage.ts`. */
   takeUsage(): UsageCount[] {
-    return this.#ruleset()?.takeUsage() ?? [];
+    return this.ruleset()?.takeUsage() ?? [];
   }
 }
 

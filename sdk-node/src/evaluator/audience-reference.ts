@@ -11,25 +11,25 @@ import type { Source } from './source.ts';
  */
 export class AudienceReference {
   readonly key: string;
-  readonly #negate: boolean;
-  #foundIn = 0;
-  #found: CompiledAudience | undefined;
+  private readonly negate: boolean;
+  private foundIn = 0;
+  private found: CompiledAudience | undefined;
 
   constructor(key: string, negate: boolean) {
     this.key = key;
-    this.#negate = negate;
+    this.negate = negate;
   }
 
   test(source: Source, context: object, depth: number): Outcome {
     source.visits += 1;
     if (source.visits > MAX_VISITS) return EXHAUSTED;
-    if (this.#foundIn !== source.audiencesId) {
-      this.#found = source.audience(this.key);
-      this.#foundIn = source.audiencesId;
+    if (this.foundIn !== source.audiencesId) {
+      this.found = source.audience(this.key);
+      this.foundIn = source.audiencesId;
     }
-    const audience = this.#found;
+    const audience = this.found;
     if (audience === undefined) return BROKEN;
-    return depth < MAX_DEPTH ? negated(audience.test(source, context, depth + 1), this.#negate) : EXHAUSTED;
+    return depth < MAX_DEPTH ? negated(audience.test(source, context, depth + 1), this.negate) : EXHAUSTED;
   }
 }
 
@@ -42,8 +42,10 @@ export function testReferences(
   depth: number,
 ): Outcome {
   const decisive = match === 'any' ? YES : NO;
-  for (const reference of references) {
-    const outcome = reference.test(source, context, depth);
+  // As in `CompiledAudience.test`.
+  // eslint-disable-next-line @typescript-eslint/prefer-for-of
+  for (let index = 0; index < references.length; index += 1) {
+    const outcome = references[index]?.test(source, context, depth) ?? BROKEN;
     if (outcome === decisive || outcome >= BROKEN) return outcome;
   }
   return decisive === YES ? NO : YES;

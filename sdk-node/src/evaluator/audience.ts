@@ -8,12 +8,12 @@ import type { Source } from './source.ts';
 /** An audience ready for evaluation. One whose document is broken answers BROKEN. */
 export class CompiledAudience {
   /** Undefined where the document is broken. */
-  readonly #conditions: readonly Condition[] | undefined;
-  readonly #decisive: Outcome;
+  private readonly conditions: readonly Condition[] | undefined;
+  private readonly decisive: Outcome;
 
   private constructor(conditions: readonly Condition[] | undefined, decisive: Outcome) {
-    this.#conditions = conditions;
-    this.#decisive = decisive;
+    this.conditions = conditions;
+    this.decisive = decisive;
   }
 
   /** Compiles an audience's document; never throws. */
@@ -33,11 +33,13 @@ export class CompiledAudience {
 
   /** Asks the conditions in their order, stopping at the first that decides or cannot be answered. */
   test(source: Source, context: object, depth: number): Outcome {
-    const conditions = this.#conditions;
+    const conditions = this.conditions;
     if (conditions === undefined) return BROKEN;
-    const decisive = this.#decisive;
-    for (const condition of conditions) {
-      const outcome = condition.test(source, context, depth);
+    const decisive = this.decisive;
+    // `for … of` is five times the bytecode, and V8 does not make long functions part of their callers.
+    // eslint-disable-next-line @typescript-eslint/prefer-for-of
+    for (let index = 0; index < conditions.length; index += 1) {
+      const outcome = conditions[index]?.test(source, context, depth) ?? BROKEN;
       if (outcome === decisive || outcome >= BROKEN) return outcome;
     }
     return decisive === YES ? NO : YES;

@@ -27,39 +27,38 @@ const NO_REFERENCES: readonly AudienceReference[] = [];
 
 /** A compiled condition. */
 export class Condition {
-  readonly #negate: boolean;
+  private readonly negate: boolean;
   /** Undefined for membership of audiences. */
-  readonly #attribute: Attribute | undefined;
+  private readonly attribute: Attribute | undefined;
   /** Undefined for `exists`, and for membership. */
-  readonly #scalar: ScalarTest | undefined;
-  readonly #audiences: readonly AudienceReference[];
+  private readonly scalar: ScalarTest | undefined;
+  private readonly audiences: readonly AudienceReference[];
 
   /** Throws a DocumentError for what is no condition. */
   constructor(document: unknown) {
     const condition = readObject(document, 'condition');
     const operator = requiredString(condition, 'operator');
-    this.#negate = optionalBoolean(condition, 'negate') ?? false;
+    this.negate = optionalBoolean(condition, 'negate') ?? false;
     const ignoreCase = optionalBoolean(condition, 'ignoreCase') ?? false;
     const values = each(condition, 'values', (value) => value);
     const isMembership = operator === 'in_audience';
-    this.#attribute = isMembership ? undefined : attributeOf(requiredString(condition, 'attribute'));
-    this.#scalar = isMembership ? undefined : compileScalar(condition, { operator, values, ignoreCase });
-    this.#audiences = isMembership ? values.map(readReference) : NO_REFERENCES;
+    this.attribute = isMembership ? undefined : attributeOf(requiredString(condition, 'attribute'));
+    this.scalar = isMembership ? undefined : compileScalar(condition, { operator, values, ignoreCase });
+    this.audiences = isMembership ? values.map(readReference) : NO_REFERENCES;
   }
 
   /** A missing attribute matches nothing, negated or not; an array matches if any element does. */
   test(source: Source, context: object, depth: number): Outcome {
-    const attribute = this.#attribute;
+    const attribute = this.attribute;
     if (attribute === undefined) {
-      return negated(testReferences(this.#audiences, 'any', source, context, depth), this.#negate);
+      return negated(testReferences(this.audiences, 'any', source, context, depth), this.negate);
     }
     const value = attribute.read(context, source.isPlain);
-    const scalar = this.#scalar;
-    if (scalar === undefined) return (value === undefined) === this.#negate ? YES : NO;
+    const { scalar } = this;
+    if (scalar === undefined) return (value === undefined) === this.negate ? YES : NO;
     if (value === undefined) return NO;
-    const matched =
-      typeof value === 'object' && Array.isArray(value) ? anyElement(value, scalar) : scalar.matches(value);
-    return matched === this.#negate ? NO : YES;
+    const matched = typeof value === 'object' ? anyElement(value, scalar) : scalar.matches(value);
+    return matched === this.negate ? NO : YES;
   }
 }
 
@@ -76,9 +75,8 @@ function compileScalar(condition: Members, spec: Parameters<OperatorCompiler>[0]
   return compile(spec);
 }
 
-function anyElement(values: readonly unknown[], scalar: ScalarTest): boolean {
-  for (const value of values) if (scalar.matches(present(value))) return true;
-  return false;
+function anyElement(value: object | null, scalar: ScalarTest): boolean {
+  return Array.isArray(value) && value.some((element) => scalar.matches(present(element)));
 }
 
 function readReference(value: unknown): AudienceReference {

@@ -14,23 +14,23 @@ const NONE: readonly string[] = [];
 /** A document and its key. */
 export abstract class Held {
   readonly key: string;
-  readonly #text: string;
+  private readonly text: string;
   /** The document itself, where JSON text would not bring it back. */
-  readonly #document: unknown;
+  private readonly document: unknown;
 
   constructor(key: string, document: unknown) {
     this.key = key;
-    this.#text = JSON.stringify(document);
-    this.#document = ZERO.test(this.#text) && holdsNegativeZero(document) ? document : undefined;
+    this.text = JSON.stringify(document);
+    this.document = ZERO.test(this.text) && holdsNegativeZero(document) ? document : undefined;
   }
 
   /** True if the two documents are the same. */
   equals(other: Held): boolean {
-    return this.#text === other.#text && this.#document === other.#document;
+    return this.text === other.text && this.document === other.document;
   }
 
   protected parse(): unknown {
-    return this.#document ?? JSON.parse(this.#text);
+    return this.document ?? JSON.parse(this.text);
   }
 }
 
@@ -45,7 +45,7 @@ function holdsNegativeZero(value: unknown): boolean {
 export class HeldFlag extends Held {
   readonly audiences: readonly string[];
   readonly prerequisites: readonly string[];
-  #compiled: CompiledFlag | undefined;
+  private compilation: CompiledFlag | undefined;
 
   constructor(key: string, document: unknown) {
     super(key, document);
@@ -56,18 +56,18 @@ export class HeldFlag extends Held {
   }
 
   get compiled(): CompiledFlag {
-    return (this.#compiled ??= CompiledFlag.of(this.key, this.parse()));
+    return (this.compilation ??= CompiledFlag.of(this.key, this.parse()));
   }
 
   /** See {@link CompiledFlag.takeCounts}; what was never evaluated has none. */
   takeCounts(tell: (variant: string | undefined, count: number) => void): void {
-    this.#compiled?.takeCounts(tell);
+    this.compilation?.takeCounts(tell);
   }
 }
 
 export class HeldAudience extends Held {
   readonly audiences: readonly string[];
-  #compiled: CompiledAudience | undefined;
+  private compilation: CompiledAudience | undefined;
 
   constructor(key: string, document: unknown) {
     super(key, document);
@@ -77,7 +77,7 @@ export class HeldAudience extends Held {
   }
 
   get compiled(): CompiledAudience {
-    return (this.#compiled ??= CompiledAudience.of(this.parse()));
+    return (this.compilation ??= CompiledAudience.of(this.parse()));
   }
 }
 

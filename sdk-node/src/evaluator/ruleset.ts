@@ -38,11 +38,11 @@ export class Ruleset implements Source {
   readonly audiencesId: number;
   visits = 0;
   isPlain = false;
-  readonly #flags: ReadonlyMap<string, HeldFlag>;
-  readonly #audiences: ReadonlyMap<string, HeldAudience>;
-  readonly #usage: UsageTally;
+  private readonly flags: ReadonlyMap<string, HeldFlag>;
+  private readonly audiences: ReadonlyMap<string, HeldAudience>;
+  private readonly usage: UsageTally;
 
-  static readonly #EMPTY = new Ruleset(
+  private static readonly EMPTY = new Ruleset(
     { environment: '', epoch: '', revision: 0 },
     NOTHING,
     NOTHING,
@@ -58,22 +58,22 @@ export class Ruleset implements Source {
     usage: UsageTally,
   ) {
     this.position = position;
-    this.#flags = flags;
-    this.#audiences = audiences;
+    this.flags = flags;
+    this.audiences = audiences;
     this.audiencesId = audiencesId;
-    this.#usage = usage;
+    this.usage = usage;
   }
 
   /** The ruleset after `payload`, which is a put or a patch that continues `before`. */
   static after(before: Ruleset | undefined, payload: Payload): Succession {
     const isPut = payload.from === undefined;
     const { environment, epoch, revision } = payload;
-    const held = before ?? Ruleset.#EMPTY;
-    const flags = write(held.#flags, payload.flags, isPut, HeldFlag);
-    const audiences = write(held.#audiences, payload.audiences, isPut, HeldAudience);
-    const usage = before === undefined ? new UsageTally() : before.#usage;
+    const held = before ?? Ruleset.EMPTY;
+    const flags = write(held.flags, payload.flags, isPut, HeldFlag);
+    const audiences = write(held.audiences, payload.audiences, isPut, HeldAudience);
+    const usage = before === undefined ? new UsageTally() : before.usage;
     for (const key of flags.changed) {
-      const replaced = held.#flags.get(key);
+      const replaced = held.flags.get(key);
       if (replaced !== undefined) usage.keep(replaced);
     }
     const position = Object.freeze({ environment, epoch, revision });
@@ -85,20 +85,20 @@ export class Ruleset implements Source {
   }
 
   get flagKeys(): Iterable<string> {
-    return this.#flags.keys();
+    return this.flags.keys();
   }
 
   /** Every flag, in the order of the documents. */
   forEachFlag(visit: (key: string, flag: CompiledFlag) => void): void {
-    for (const [key, held] of this.#flags) visit(key, held.compiled);
+    for (const [key, held] of this.flags) visit(key, held.compiled);
   }
 
   flag(key: string): CompiledFlag | undefined {
-    return this.#flags.get(key)?.compiled;
+    return this.flags.get(key)?.compiled;
   }
 
   audience(key: string): CompiledAudience | undefined {
-    return this.#audiences.get(key)?.compiled;
+    return this.audiences.get(key)?.compiled;
   }
 
   /** Evaluates a flag by its key; `clock` is read only if the flag depends on time, and then once. */
@@ -126,7 +126,7 @@ export class Ruleset implements Source {
 
   /** The counts since they were taken last, also of flags that were replaced meanwhile; see `usage.ts`. */
   takeUsage(): UsageCount[] {
-    return this.#usage.take(this.#flags.values());
+    return this.usage.take(this.flags.values());
   }
 }
 

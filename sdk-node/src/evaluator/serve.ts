@@ -23,8 +23,8 @@ export interface ServeScope {
 /** Picks an evaluation. */
 export class Serve {
   /** The evaluation of a single variant; undefined for a split. */
-  readonly #single: Evaluation | undefined;
-  readonly #split: Split | undefined;
+  readonly single: Evaluation | undefined;
+  private readonly split: Split | undefined;
 
   /** Throws a DocumentError for what serves nothing that the flag has. */
   constructor(document: unknown, scope: ServeScope) {
@@ -33,31 +33,26 @@ export class Serve {
     if (isSplit === (member(serve, 'variant') !== undefined)) {
       throw new DocumentError('needs either a variant or a split');
     }
-    this.#split = isSplit ? new Split(serve, scope) : undefined;
-    this.#single = isSplit ? undefined : evaluationOf(requiredString(serve, 'variant'), scope.reason, scope);
+    this.split = isSplit ? new Split(serve, scope) : undefined;
+    this.single = isSplit ? undefined : evaluationOf(requiredString(serve, 'variant'), scope.reason, scope);
   }
 
   get usesTime(): boolean {
-    return this.#split?.ramp !== undefined;
-  }
-
-  /** The only evaluation there is to pick, if there is only one. */
-  get single(): Evaluation | undefined {
-    return this.#single;
+    return this.split?.ramp !== undefined;
   }
 
   /** Undefined when this serves the subject nothing. */
   pick(context: object, isPlain: boolean, now: Instant): Evaluation | undefined {
-    return this.#split === undefined ? this.#single : this.#split.pick(context, isPlain, now);
+    return this.split === undefined ? this.single : this.split.pick(context, isPlain, now);
   }
 }
 
 class Split {
   readonly ramp: Ramp | undefined;
-  readonly #evaluations: readonly Evaluation[];
-  readonly #thresholds: readonly number[];
-  readonly #by: Attribute;
-  readonly #prefix: Murmur3Prefix;
+  private readonly evaluations: readonly Evaluation[];
+  private readonly thresholds: readonly number[];
+  private readonly by: Attribute;
+  private readonly prefix: Murmur3Prefix;
 
   constructor(document: Members, scope: ServeScope) {
     const evaluations: Evaluation[] = [];
@@ -70,22 +65,22 @@ class Split {
       evaluations.push(evaluationOf(requiredString(entry, 'variant'), 'SPLIT', scope));
     });
     if (sum > BUCKETS) throw new DocumentError('split: weights sum to more than 100 000');
-    this.#evaluations = evaluations;
-    this.#thresholds = thresholds;
-    this.#by = attributeOf(optionalString(document, 'by') ?? 'targetingKey');
-    this.#prefix = bucketPrefix(scope.salt);
+    this.evaluations = evaluations;
+    this.thresholds = thresholds;
+    this.by = attributeOf(optionalString(document, 'by') ?? 'targetingKey');
+    this.prefix = bucketPrefix(scope.salt);
     this.ramp = readRamp(document);
   }
 
   pick(context: object, isPlain: boolean, now: Instant): Evaluation | undefined {
-    const bucket = bucketOf(this.#prefix, this.#by.read(context, isPlain));
+    const bucket = bucketOf(this.prefix, this.by.read(context, isPlain));
     if (bucket === NO_BUCKET) return undefined;
-    const thresholds = this.#thresholds;
+    const thresholds = this.thresholds;
     const [firstWeight = 0] = thresholds;
     // A ramp moves the first weight, and with it where every later entry begins.
     const shift = this.ramp === undefined ? 0 : weightAt(this.ramp, firstWeight, now) - firstWeight;
     for (let index = 0; index < thresholds.length; index += 1) {
-      if (bucket < (thresholds[index] ?? 0) + shift) return this.#evaluations[index];
+      if (bucket < (thresholds[index] ?? 0) + shift) return this.evaluations[index];
     }
     return undefined;
   }
