@@ -155,9 +155,8 @@ function write<T extends Held>(
       if (after.delete(key)) changed.add(key);
       continue;
     }
-    const held = new HeldDocument(key, document);
-    const isSame = known?.equals(held) === true;
-    after.set(key, isSame ? known : held);
+    const isSame = known?.isOf(document) === true;
+    after.set(key, isSame ? known : new HeldDocument(key, document));
     if (!isSame) changed.add(key);
   }
   if (isPut) for (const key of before.keys()) if (!after.has(key)) changed.add(key);
