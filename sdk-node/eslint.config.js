@@ -3,7 +3,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['dist/', 'coverage/', '**/*.generated.ts'] },
+  { ignores: ['dist/', 'api/', 'coverage/', '**/*.generated.ts'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -13,7 +13,7 @@ export interface Terminal {
   readonly err: (line: string) => void;
 }
 
-export const USAGE = `Usage: fauna-flags generate [options]
+const USAGE = `Usage: fauna-flags generate [options]
 
 Writes a declaration file from which TypeScript knows every flag and its type.
 

@@ -42,7 +42,7 @@ export async function manifestOfFile(path: string): Promise<readonly ManifestFla
 }
 
 /** Reads a manifest; `place` is where it came from, for the error. Throws a {@link CommandError}. */
-export function readManifest(text: string, place: string): readonly ManifestFlag[] {
+function readManifest(text: string, place: string): readonly ManifestFlag[] {
   const flags = flagsOf(text);
   if (Array.isArray(flags)) return flags.map((flag: unknown) => readFlag(flag, undefined, place));
   if (isJsonObject(flags)) return Object.entries(flags).map(([key, flag]) => readFlag(flag, key, place));

@@ -70,7 +70,7 @@ export function each<T>(object: Members, name: string, read: (element: unknown, 
 }
 
 /** Runs a reader and puts the place it was at in front of what it complains about. */
-export function within<T>(place: string, read: () => T): T {
+function within<T>(place: string, read: () => T): T {
   try {
     return read();
   } catch (error) {

@@ -1,7 +1,7 @@
 /** What a condition says besides its attribute, already read out of the document. */
 import type { ScalarTest } from './scalar-test.ts';
 
-export interface OperatorSpec {
+interface OperatorSpec {
   readonly operator: string;
   readonly values: readonly unknown[];
   readonly ignoreCase: boolean;
