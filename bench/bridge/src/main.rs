@@ -8,6 +8,7 @@
 mod children;
 mod clock;
 mod connection;
+mod edge;
 mod events;
 mod floor;
 mod generator;

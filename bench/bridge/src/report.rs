@@ -43,9 +43,14 @@ impl Aims {
     }
 
     /// A figure that must not be smaller.
-    pub fn at_least(&mut self, name: &str, limit: u64, measured: u64) {
+    pub fn at_least(&mut self, name: &str, limit: f64, measured: f64, unit: &str) {
         let verdict = if measured >= limit { "met" } else { "NOT MET" };
-        self.0.push(vec![name.to_owned(), format!(">= {limit}"), measured.to_string(), verdict.into()]);
+        self.0.push(vec![
+            name.to_owned(),
+            format!(">= {limit:.2}{unit}"),
+            format!("{measured:.2}{unit}"),
+            verdict.into(),
+        ]);
     }
 
     /// Prints all.

@@ -1,5 +1,6 @@
 //! What makes a run shorter or longer, as variables.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{Result, anyhow};
@@ -16,6 +17,8 @@ pub struct Settings {
     pub flags: usize,
     /// `FAUNA_BENCH_SECONDS`: how long each kind of request is made; 20.
     pub seconds: u64,
+    /// `FAUNA_BENCH_EDGE`: the program unleash-edge, to compare with; none.
+    pub edge: Option<PathBuf>,
 }
 
 /// What can be measured.
@@ -51,6 +54,7 @@ impl Settings {
             changes: one("CHANGES", 1000)?,
             flags: one("FLAGS", 100)?,
             seconds: one("SECONDS", 20)?,
+            edge: std::env::var_os("FAUNA_BENCH_EDGE").map(PathBuf::from),
         })
     }
 }
