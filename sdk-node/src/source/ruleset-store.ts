@@ -43,9 +43,10 @@ export class RulesetStore {
     if (verdict !== 'applied') return { result: verdict };
     const { ruleset, changed } = Ruleset.after(this.#ruleset, payload);
     this.#isBootstrap = false;
+    // Also when no flag changed: audiences that no flag uses yet may differ, and the next patch builds on them.
+    this.#ruleset = ruleset;
     if (changed.length === 0 && isSameLog(held, payload) && held.revision === payload.revision)
       return { result: 'known' };
-    this.#ruleset = ruleset;
     const { epoch, revision } = payload;
     return { result: 'applied', change: { keys: changed, epoch, revision } };
   }
@@ -60,10 +61,11 @@ function judge(
   if (payload.from === undefined) {
     return isSameLog(held, payload) && payload.revision < held.revision && !mayGoBack ? 'older' : 'applied';
   }
-  // Whether a bootstrap is what its revision says, nobody knows; nothing is built on it.
-  if (isBootstrap || !isSameLog(held, payload)) return 'gap';
+  if (!isSameLog(held, payload)) return 'gap';
+  // Of a bootstrap that is ahead, too: asking for everything would give the older put again.
   if (payload.revision <= held.revision) return 'known';
-  return payload.from === held.revision ? 'applied' : 'gap';
+  // Whether a bootstrap is what its revision says, nobody knows; nothing is built on it.
+  return !isBootstrap && payload.from === held.revision ? 'applied' : 'gap';
 }
 
 function isSameLog(held: Position | undefined, payload: Payload): held is Position {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createClient } from '../../src/index.ts';
 import type { BridgeOptions, FaunaClient, Logger, RulesetJson } from '../../src/index.ts';
 import { FakeRuntime, flush } from '../support/fake-runtime.ts';
-import { booleanFlag, EPOCH, patch, put } from '../support/rulesets.ts';
+import { audienceOf, booleanFlag, EPOCH, patch, put, ruleFor } from '../support/rulesets.ts';
 
 let runtime: FakeRuntime;
 let logged: string[];
@@ -88,6 +88,18 @@ describe('a newer bootstrap', () => {
     expect([client.position?.revision, value(client)]).toEqual([11, false]);
   });
 
+  test('is kept without reconnecting while the bridge catches up patch by patch', async () => {
+    const connecting = connect(put(10, ON));
+    await runtime.lastRequest.answer();
+    await runtime.lastRequest.event('put', put(7, OFF));
+    client = await connecting;
+    await runtime.lastRequest.event('patch', patch(7, 8));
+    await runtime.lastRequest.event('patch', patch(8, 9));
+    expect([client.error, client.position?.revision, value(client)]).toEqual([undefined, 10, true]);
+    await runtime.advance(10_000);
+    expect(runtime.requests).toHaveLength(1);
+  });
+
   test('is replaced by another epoch, whatever its revision', async () => {
     const connecting = connect(put(10, ON));
     await runtime.lastRequest.answer();
@@ -107,6 +119,17 @@ test('a bridge is asked for everything, not for what follows a bootstrap', async
   await runtime.lastRequest.end();
   await runtime.advance(1000);
   expect(runtime.lastRequest.headers.get('last-event-id')).toBe(`${EPOCH}:10`);
+});
+
+test('audiences that no flag of a bootstrap uses are the bridge’s once it confirms the bootstrap', async () => {
+  const connecting = connect(put(10, ON, { ca: audienceOf('US') }));
+  await runtime.lastRequest.answer();
+  await runtime.lastRequest.event('put', put(10, ON, { ca: audienceOf('CA') }));
+  client = await connecting;
+  const forCanada = booleanFlag({ rules: [ruleFor('ca')], default: { variant: 'off' } });
+  await runtime.lastRequest.event('patch', patch(10, 11, { a: forCanada }));
+  const values = ['CA', 'US'].map((country) => client?.boolean('a', { country }, false));
+  expect(values).toEqual([true, false]);
 });
 
 test('nothing is built on a bootstrap: a patch without a put is a gap', async () => {
