@@ -134,7 +134,10 @@ export class TestData implements SourceFactory {
     merge(this.#audiences, audiences);
     if (this.#outage !== undefined) return;
     const patch = this.#payload(from, flags, audiences);
-    for (const sink of [...this.#sinks]) sink.apply(patch, ALWAYS);
+    for (const sink of [...this.#sinks]) {
+      // A listener of one client may have set a flag meanwhile, so that the next client has the later patch first.
+      if (sink.apply(patch, ALWAYS) === 'gap') this.#begin(sink);
+    }
   }
 
   #payload(from: number | undefined, flags: Document, audiences: Document): Payload {

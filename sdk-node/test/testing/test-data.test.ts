@@ -249,6 +249,20 @@ test('several clients have every change; one that is closed has no more', async 
   expect([x(), second.boolean('x', {}, false)]).toEqual([false, true]);
 });
 
+test('a listener of one client that sets a flag keeps no change from another', async () => {
+  const second = await createClient({ source: td, logger: SILENT });
+  fauna.on('change', ({ keys }) => {
+    if (keys.includes('x') && !second.boolean('y', {}, false)) td.flag('y').on();
+  });
+  td.flag('x').on();
+  td.flag('z').on();
+  for (const client of [fauna, second]) {
+    expect(['x', 'y', 'z'].map((key) => client.boolean(key, {}, false))).toEqual([true, true, true]);
+  }
+  expect(second.position).toEqual(fauna.position);
+  await second.close();
+});
+
 test('an interruption makes clients stale and keeps changes from them until it ends', async () => {
   const errors: string[] = [];
   fauna.on('error', ({ code }) => errors.push(code));
