@@ -3,9 +3,12 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createClient } from '../../src/index.ts';
 import type { BridgeOptions, FaunaClient, Logger } from '../../src/index.ts';
+import { readPayload } from '../../src/evaluator/payload.ts';
+import type { Payload } from '../../src/evaluator/payload.ts';
 import { CachedSource } from '../../src/source/cache/cached-source.ts';
 import { RulesetCache } from '../../src/source/cache/ruleset-cache.ts';
 import type { DataSink } from '../../src/source/data-source.ts';
+import { RulesetStore } from '../../src/source/ruleset-store.ts';
 import { until } from '../e2e/support/until.ts';
 import { FakeRuntime } from '../support/fake-runtime.ts';
 import { booleanFlag, EPOCH, patch, put } from '../support/rulesets.ts';
@@ -145,7 +148,7 @@ test('a burst of changes is written once, a second after the first', async () =>
   expect(await readdir(inFolder('cache')).catch(() => [])).toEqual([]);
   await runtime.advance(1000);
   await until('it is written', async () => (await readdir(inFolder('cache')).catch(() => [])).length === 1);
-  expect((await readdir(inFolder('cache')))[0]).toMatch(/-50\.v1\.ruleset/);
+  expect((await readdir(inFolder('cache')))[0]).toMatch(/-50\.v2\.ruleset/);
   await client.close();
 });
 
@@ -220,4 +223,71 @@ test('a disk that does not answer is not waited for', async () => {
     ['warn the cache of rulesets did not answer within 1000 ms'],
   ]);
   await source.close();
+});
+
+/** A source that takes what a test gives it, kept in `cache`. */
+function cached(cache: Partial<RulesetCache>): { source: CachedSource; give: (payload: Payload) => void } {
+  const store = new RulesetStore();
+  let sink: DataSink | undefined;
+  const within = {
+    start: (started: DataSink) => {
+      sink = started;
+    },
+    close: () => Promise.resolve(),
+  };
+  const source = new CachedSource(within, cache as RulesetCache, { runtime, logger });
+  source.start({
+    get position() {
+      return store.ruleset?.position;
+    },
+    get resumableFrom() {
+      return store.resumableFrom;
+    },
+    restore: (payload) => store.apply(payload, false).result,
+    apply: (payload, { mayGoBack }) => store.apply(payload, mayGoBack).result,
+    live: () => undefined,
+    interrupted: () => undefined,
+  });
+  const give = (payload: Payload): void => {
+    sink?.apply(payload, { mayGoBack: true, isServerStale: false });
+  };
+  return { source, give };
+}
+
+test('what the server took back replaces what is ahead also when the first write of it fails', async () => {
+  const written: unknown[] = [];
+  const { source, give } = cached({
+    read: () => Promise.resolve(undefined),
+    write: ({ revision }, _ruleset, isTakenBack) => {
+      written.push([revision, isTakenBack]);
+      return written.length === 2 ? Promise.reject(new Error('the disk is full')) : Promise.resolve();
+    },
+  });
+  await runtime.advance(0);
+  give(readPayload(put(9, OFF)));
+  await runtime.advance(1000);
+  give(readPayload(put(8, ON)));
+  await runtime.advance(1000);
+  await source.close();
+  expect(written).toEqual([
+    [9, false],
+    [8, true],
+    [8, true],
+  ]);
+});
+
+test('close waits three seconds for a disk that hangs, and says so', async () => {
+  const { source, give } = cached({
+    read: () => Promise.resolve(undefined),
+    write: () => new Promise(() => undefined),
+  });
+  await runtime.advance(0);
+  give(readPayload(put(9, ON)));
+  let closed = 0;
+  for (const close of [source.close(), source.close()]) void close.then(() => (closed += 1));
+  await runtime.advance(2999);
+  expect([closed, logged]).toEqual([0, []]);
+  await runtime.advance(1);
+  expect(closed).toBe(2);
+  expect(logged).toEqual(['warn the ruleset may not be cached: the disk did not answer within 3000 ms']);
 });

@@ -48,7 +48,7 @@ test('every source has an example', () => {
 test.each(EXAMPLES)('the example of %s prints what it says', async (_name, text) => {
   const program = text
     .replaceAll('http://127.0.0.1:8765', scene.bridge.url)
-    .replaceAll("'/tmp/", `'${folder}/`);
+    .replaceAll(/'(?:\/tmp|\.)\//g, `'${folder}/`);
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     cwd: FOLDER,
     env: { ...process.env, FAUNA_SERVER_KEY: scene.key },

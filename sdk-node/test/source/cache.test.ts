@@ -1,4 +1,5 @@
 /** Rulesets on disk: what is kept, what is believed, and who may replace what. */
+import { createHash, createHmac } from 'node:crypto';
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { readPayload } from '../../src/evaluator/payload.ts';
@@ -111,7 +112,8 @@ describe('damage', () => {
     ['an empty file', () => ''],
     ['the first half', (text: string) => text.slice(0, text.length / 2)],
     ['a changed letter', (text: string) => text.replace('"enabled":true', '"enabled":TRUE')],
-    ['another head', (text: string) => text.replace(/^.*\n/, '{"savedAt":"2026-01-01","sha256":"00"}\n')],
+    ['another head', (text: string) => text.replace(/^.*\n/, '{"savedAt":"2026-01-01","hmac":"00"}\n')],
+    ['another time', (text: string) => text.replace('2026-01-01', '2036-01-01')],
     ['a head that is no object', (text: string) => text.replace(/^.*\n/, '17\n')],
     ['no head', (text: string) => text.replace(/^.*\n/, '')],
     ['bytes', () => '\u0000\u0001'],
@@ -142,10 +144,30 @@ describe('damage', () => {
     expect([await kept(), warnings.length]).toEqual([undefined, 1]);
   });
 
+  test('content that somebody sealed without knowing the key is not believed', async () => {
+    await keep(7);
+    const path = await onlyFile();
+    const [, owner = ''] = /fauna-([0-9a-f]+)-/.exec(path) ?? [];
+    const ruleset = JSON.stringify(put(7, { planted: booleanFlag() }));
+    const savedAt = '2026-01-01T00:00:00.000Z';
+    for (const text of [`${owner}\n${ruleset}`, `${owner}\n${savedAt}\n${ruleset}`]) {
+      const seals = [
+        createHash('sha256').update(text).digest('hex'),
+        createHmac('sha256', owner).update(text).digest('hex'),
+        createHmac('sha256', '').update(text).digest('hex'),
+      ];
+      for (const seal of seals) {
+        await writeFile(path, `${JSON.stringify({ savedAt, hmac: seal, sha256: seal })}\n${ruleset}`);
+        expect(await kept()).toBeUndefined();
+      }
+    }
+    expect(warnings).toHaveLength(6);
+  });
+
   test('a file of a later format is left alone', async () => {
     await keep(7);
     const path = await onlyFile();
-    await writeFile(path.replace('.v1.', '.v2.'), 'later');
+    await writeFile(path.replace('.v2.', '.v3.'), 'later');
     await keep(8);
     expect([await kept(), warnings, (await files()).length]).toEqual([8, [], 2]);
   });

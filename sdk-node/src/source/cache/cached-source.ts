@@ -2,8 +2,9 @@
  * Any source, with a memory: begins with what the cache on disk has, so that there are values though nothing answers
  * and a server need only send what is new; and keeps what the source delivers.
  *
- * Writing is behind everything else: at most once a second, one at a time, and once more on `close()`. What cannot be
- * written is a warning, once until it can be again, and never in the way of the flags.
+ * Writing is behind everything else: at most once a second, one at a time, and once more on `close()`, which does not
+ * wait for a disk that hangs. What cannot be written is a warning, once until it can be again, and never in the way of
+ * the flags.
  */
 import type { Payload } from '../../evaluator/payload.ts';
 import { SingleTimer } from '../../single-timer.ts';
@@ -15,6 +16,8 @@ import type { RulesetCache } from './ruleset-cache.ts';
 const WRITE_AFTER_MS = 1000;
 /** A disk that does not answer for this long is one that there is not. */
 const READ_WITHIN_MS = 1000;
+/** What `close()` grants the last write. */
+const LAST_WRITE_WITHIN_MS = 3000;
 
 export class CachedSource implements DataSource {
   readonly #source: DataSource;
@@ -29,6 +32,7 @@ export class CachedSource implements DataSource {
   #giveUpReading: () => void = () => undefined;
   #beginning: Promise<void> = Promise.resolve();
   #writing: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
 
   constructor(source: DataSource, cache: RulesetCache, host: SourceHost) {
     this.#source = source;
@@ -41,13 +45,26 @@ export class CachedSource implements DataSource {
     this.#beginning = this.#begin(sink);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#isClosed = true;
     this.#giveUpReading();
     await this.#beginning;
     await this.#source.close();
+    const givenUp = new Promise<void>((resolve) => {
+      this.#timer.set(LAST_WRITE_WITHIN_MS, () => {
+        this.#host.logger.warn(
+          `the ruleset may not be cached: the disk did not answer within ${LAST_WRITE_WITHIN_MS} ms`,
+        );
+        resolve();
+      });
+    });
+    await Promise.race([this.#save(), givenUp]);
     this.#timer.clear();
-    await this.#save();
   }
 
   async #begin(sink: DataSink): Promise<void> {
@@ -124,6 +141,8 @@ export class CachedSource implements DataSource {
         await this.#cache.write(position, this.#texts.toJson(), isTakenBack);
         this.#isFailing = false;
       } catch (error) {
+        // The files that are ahead of what was taken back are still there; the next attempt has to go past them.
+        this.#isTakenBack ||= isTakenBack;
         this.#failed(error);
       }
     });

@@ -5,19 +5,20 @@
  *   and the revision. So a newer state and an older one are never the same file, and nobody needs a lock to keep the
  *   newer: a process writes only what no file is ahead of, and removes only what it is ahead of.
  * - A file is written beside its place and renamed into it, so it is whole or not there; should it be neither, the
- *   hash in its first line does not fit what follows, or not this key. Then it is removed, with a warning.
+ *   seal in its first line does not fit. Then it is removed, with a warning.
+ * - The seal is an HMAC under the key, so whoever can write to the folder without knowing the key cannot plant flags.
  * - A later format would have another ending, so two versions of this package do not harm each other.
  *
  * The files hold flags and audiences, and have mode 0600.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isJsonObject } from '../../evaluator/json-value.ts';
 import { readPayload } from '../../evaluator/payload.ts';
 import type { Payload, Position } from '../../evaluator/payload.ts';
 
-const ENDING = '.v1.ruleset';
+const ENDING = '.v2.ruleset';
 /** Until then another epoch's file may be a process's that is ahead, and an unfinished one that of a process at work. */
 const ABANDONED_AFTER_MS = 3_600_000;
 
@@ -40,12 +41,14 @@ interface Saved {
 export class RulesetCache {
   readonly #folder: string;
   readonly #owner: string;
+  readonly #key: string;
   readonly #now: () => number;
   readonly #warn: (message: string) => void;
 
   constructor(folder: string, owner: CacheOwner, now: () => number, warn: (message: string) => void) {
     this.#folder = folder;
     this.#owner = hash(`fauna ruleset cache\n${owner.url}\n${owner.key}`).slice(0, 24);
+    this.#key = owner.key;
     this.#now = now;
     this.#warn = warn;
   }
@@ -76,8 +79,9 @@ export class RulesetCache {
     if (!isTakenBack && (await this.#names()).some(isAhead)) return;
 
     const name = `${this.#prefix}${entry.epochHash}-${revision}${ENDING}`;
-    const head = { savedAt: new Date(this.#now()).toISOString(), sha256: this.#sealOf(ruleset) };
-    await this.#replace(name, `${JSON.stringify(head)}\n${ruleset}`);
+    const savedAt = new Date(this.#now()).toISOString();
+    const head = JSON.stringify({ savedAt, hmac: this.#sealOf(savedAt, ruleset).toString('hex') });
+    await this.#replace(name, `${head}\n${ruleset}`);
     const others = (await this.#names()).filter(
       (other) => other !== name && (isTakenBack || !isAhead(other)),
     );
@@ -109,7 +113,7 @@ export class RulesetCache {
   /** What a name says; undefined for one that is no ruleset's. */
   #entryOf(name: string): Entry | undefined {
     const [, epochHash, revision] =
-      /^([0-9a-f]+)-(\d+)\.v1\.ruleset$/.exec(name.slice(this.#prefix.length)) ?? [];
+      /^([0-9a-f]+)-(\d+)\.v2\.ruleset$/.exec(name.slice(this.#prefix.length)) ?? [];
     return epochHash === undefined ? undefined : { epochHash, revision: Number(revision) };
   }
 
@@ -143,15 +147,19 @@ export class RulesetCache {
     const end = text.indexOf('\n');
     const ruleset = text.slice(end + 1);
     const head: unknown = JSON.parse(text.slice(0, Math.max(end, 0)));
-    if (!isJsonObject(head) || typeof head.savedAt !== 'string' || head.sha256 !== this.#sealOf(ruleset)) {
-      throw new Error('it is damaged');
+    if (!isJsonObject(head)) throw new Error('it is damaged');
+    const { savedAt, hmac } = head;
+    if (typeof savedAt !== 'string' || typeof hmac !== 'string') throw new Error('it is damaged');
+    const [seal, fitting] = [Buffer.from(hmac, 'hex'), this.#sealOf(savedAt, ruleset)];
+    if (seal.length !== fitting.length || !timingSafeEqual(seal, fitting)) {
+      throw new Error('it is damaged, or of another key');
     }
-    return { savedAt: Date.parse(head.savedAt), payload: readPayload(JSON.parse(ruleset)) };
+    return { savedAt: Date.parse(savedAt), payload: readPayload(JSON.parse(ruleset)) };
   }
 
-  /** A file of another key, renamed by somebody, does not fit either. */
-  #sealOf(ruleset: string): string {
-    return hash(`${this.#owner}\n${ruleset}`);
+  /** A file of another key or bridge, renamed by somebody, does not fit either. */
+  #sealOf(savedAt: string, ruleset: string): Buffer {
+    return createHmac('sha256', this.#key).update(`${this.#owner}\n${savedAt}\n${ruleset}`).digest();
   }
 
   async #replace(name: string, content: string): Promise<void> {
