@@ -88,6 +88,16 @@ test('close() ends the connection', async () => {
   await gone;
 });
 
+test('a poll leaves no idle connection', async () => {
+  server.keepAliveTimeout = 60_000;
+  const closed = new Promise((resolve) => server.once('connection', (socket) => socket.on('close', resolve)));
+  handle = (_request, response) =>
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(put(1)));
+  client = await connect({ mode: 'poll' });
+  await closed;
+  expect(client.status).toBe('ready');
+});
+
 test.each([
   ['gzip', (): Transform => createGzip({ flush: constants.Z_SYNC_FLUSH })],
   ['deflate', (): Transform => createDeflate({ flush: constants.Z_SYNC_FLUSH })],

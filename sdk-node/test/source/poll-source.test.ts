@@ -168,6 +168,7 @@ test('the question carries the key in a header, and names what is held once ther
   expect(url).toBe('http://bridge/v1/ruleset');
   expect(headers.get('authorization')).toBe('Bearer fauna_sk_secret');
   expect(headers.get('if-none-match')).toBeNull();
+  expect(headers.get('connection')).toBe('close');
   await answer(put(1));
   await again();
   expect(runtime.lastRequest.headers.get('if-none-match')).toBe(`"${EPOCH}:1"`);

@@ -159,6 +159,8 @@ export class PollSource implements DataSource {
   #headers({ resumableFrom }: DataSink): Record<string, string> {
     return {
       accept: 'application/json',
+      // The next question is seconds away, and a socket kept for it would outlive `close()`.
+      connection: 'close',
       // Whatever cache stands between has to ask, too.
       'cache-control': 'no-cache',
       authorization: `Bearer ${this.#options.key}`,
