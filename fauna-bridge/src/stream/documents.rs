@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::Feed;
 use super::line::Line;
 use crate::environment::{ApplyError, Step};
-use crate::event::Event;
+use crate::event::{self, Event};
 use crate::observation::{Close, Observation, Start};
 use crate::position::Position;
 
@@ -48,11 +48,14 @@ impl Documents {
 
 impl Feed for Documents {
     async fn next(&mut self, line: &mut Line, stale: bool) -> Result<Option<Bytes>, Close> {
-        let event = self.step(line, stale).await?;
-        Ok(event.map(|event| {
+        let first = line.is_first();
+        if let Some(event) = self.step(line, stale).await? {
             self.position = Some(event.position);
-            event.bytes
-        }))
+            return Ok(Some(event.bytes));
+        }
+        // A client that resumes with what it once stored cannot know that it is current until it is told. Stale, it has been told already.
+        let is_confirmed = first && !line.is_first() && !stale;
+        Ok(is_confirmed.then(|| event::status(false)))
     }
 }
 

@@ -180,6 +180,18 @@ async fn a_resuming_client_behind_memory_gets_a_put_when_the_log_cannot_be_asked
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_resumes_where_nothing_changed_is_told_so_once() {
+    let stage = Stage::new();
+    let mut client = stage.open(Some(at(5)));
+    assert!(client.next().await.unwrap().starts_with("retry: "));
+    assert_eq!(client.next().await.unwrap(), "event: status\ndata: {\"stale\":false}\n\n");
+    assert!(client.is_silent().await);
+    stage.commit(5);
+    assert_eq!(client.change().await, ("patch".into(), 6));
+    assert!(client.is_silent().await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_is_ahead_keeps_its_state_until_a_reading_decides() {
     let stage = Stage::new();
     let mut client = stage.open(Some(at(7)));

@@ -31,8 +31,9 @@ async fn a_client_that_was_away_gets_one_patch() {
     let since = format!("{}/v1/stream?since={}", bridge.url(), replica.id);
     let response = reqwest::Client::new().get(since).bearer_auth(&shop.key).send().await.unwrap();
     let mut current = Events::of(response);
+    // It was up to date, and knows that now.
+    assert!(!current.stale().await);
     shop.run("SELECT fauna.disable('checkout', 'production')").await;
-    // Nothing came before it: the client was up to date.
     replica.apply(&current.change().await);
     assert_eq!(replica.ruleset(), shop.ruleset().await);
 }
