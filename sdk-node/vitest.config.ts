@@ -5,5 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/e2e/**'],
     restoreMocks: true,
+    // More than the longest wait for a condition (30 s), so that what a slow machine fails by is the condition's name.
+    testTimeout: 40_000,
   },
 });

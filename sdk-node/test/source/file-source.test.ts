@@ -56,6 +56,12 @@ async function follow(path: string | URL, checkIntervalMs = NEVER_MS): Promise<F
   return client;
 }
 
+/** Replaces the file by rename: nobody can look between its end and its beginning. */
+async function replace(text: string): Promise<void> {
+  await writeFile(inFolder('new.json'), text);
+  await rename(inFolder('new.json'), inFolder('flags.json'));
+}
+
 const rulesetOf = (isOn: boolean): string => JSON.stringify({ flags: { a: booleanFlag({ enabled: isOn }) } });
 
 const isOn = (): boolean | undefined => client?.boolean('a', {}, false);
@@ -84,8 +90,7 @@ test('a file that is replaced by rename is read again, time after time', async (
   await writeFile(inFolder('flags.json'), rulesetOf(false));
   await follow(inFolder('flags.json'));
   for (const wanted of [true, false, true]) {
-    await writeFile(inFolder('new.json'), rulesetOf(wanted));
-    await rename(inFolder('new.json'), inFolder('flags.json'));
+    await replace(rulesetOf(wanted));
     await until('the flag follows', () => isOn() === wanted);
   }
 });
@@ -118,17 +123,17 @@ test('what watching does not see is found at the next interval', async () => {
 test('broken content keeps the last good values, and says so once until it is mended', async () => {
   await writeFile(inFolder('flags.json'), rulesetOf(true));
   const made = await follow(inFolder('flags.json'), 100);
-  await writeFile(inFolder('flags.json'), '{"flags": ');
+  await replace('{"flags": ');
   await until('the error is told', () => errors.length > 0);
   expect([errors[0]?.code, isOn()]).toEqual(['FILE', true]);
   expect(errors[0]?.message).toMatch(/flags\.json is no ruleset: /);
   await until('the client says that it may be behind', () => made.status === 'stale');
-  await writeFile(inFolder('flags.json'), '[]');
+  await replace('[]');
   await until('the next kind of error is told', () => errors.length > 1);
   expect(errors[1]?.message).toMatch(/ruleset: not an object/);
 
   // The same as before it was broken.
-  await writeFile(inFolder('flags.json'), rulesetOf(true));
+  await replace(rulesetOf(true));
   await until('the client is ready again', () => made.status === 'ready');
   expect([errors.length, changes, made.error]).toEqual([2, [], undefined]);
 });

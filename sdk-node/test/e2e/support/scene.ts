@@ -21,13 +21,21 @@ export class Scene {
   readonly #cluster: Cluster;
   readonly #database: string;
 
-  /** `setup` runs before the client connects, with these options besides; the environment is `production`. */
-  static async set(cluster: Cluster, setup: string, options: Partial<BridgeOptions> = {}): Promise<Scene> {
+  /**
+   * `setup` runs before the client connects, with these options besides, to a bridge with these further arguments; the
+   * environment is `production`.
+   */
+  static async set(
+    cluster: Cluster,
+    setup: string,
+    options: Partial<BridgeOptions> = {},
+    bridgeArgs: readonly string[] = [],
+  ): Promise<Scene> {
     requiredEnv('FAUNA_E2E_BRIDGE');
     const database = await cluster.createDatabase();
     await cluster.sql(database, `SELECT fauna.create_environment('production'); ${setup}`);
     const key = await cluster.sql(database, `SELECT fauna.create_sdk_key('production')`);
-    const bridge = await Bridge.start(cluster.conninfo(database));
+    const bridge = await Bridge.start(cluster.conninfo(database), bridgeArgs);
     await bridge.ready();
     const client = await createClient({ url: bridge.url, key, logger: SILENT, ...options });
     return new Scene(cluster, database, bridge, client, key);
