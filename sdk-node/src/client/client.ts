@@ -164,8 +164,8 @@ export class FaunaClient {
 
   /**
    * Reports now how often flags were evaluated, as before a serverless function is frozen. Resolves when the bridge has
-   * it or has failed to take it; then it is tried again later. Nothing to wait for without a bridge or with
-   * `usage: false`.
+   * it or has failed to take it; then it is tried again later, and until then this sends nothing. Calls while a report
+   * is under way share the next one. Nothing to wait for without a bridge or with `usage: false`.
    */
   async flush(): Promise<void> {
     await this.#usage?.flush();

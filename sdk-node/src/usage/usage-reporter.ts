@@ -47,6 +47,8 @@ export class UsageReporter {
   readonly #pending = new PendingUsage();
   readonly #end = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  /** What waits for the report under way. */
+  #queued: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #isFailing = false;
   #saidDropped = false;
@@ -66,15 +68,18 @@ export class UsageReporter {
     this.#wait(this.#backoff.next(0));
   }
 
-  /** Reports now what has been counted so far. Resolves when the report has ended, whatever became of it. */
+  /**
+   * Reports now what has been counted so far. Resolves when the report has ended, whatever became of it. While a report
+   * is under way, all calls share the one that follows it. After a failure nothing is sent before the wait is over; the
+   * counts stay.
+   */
   flush(): Promise<void> {
     if (this.#closing !== undefined) return this.#closing;
-    this.#timer.clear();
-    this.#running = this.#running.then(async () => {
-      const waitMs = await this.#reportAll();
-      if (this.#closing === undefined) this.#wait(waitMs);
-    });
-    return this.#running;
+    if (this.#queued === undefined) {
+      this.#queued = this.#running.then(() => this.#reportUnlessWaiting());
+      this.#running = this.#queued;
+    }
+    return this.#queued;
   }
 
   /** Reports a last time, in bounded time. May be called repeatedly. */
@@ -94,6 +99,15 @@ export class UsageReporter {
     const lost = this.#pending.evaluations;
     if (lost > 0)
       this.#options.logger.warn(`closed before the usage of ${lost} evaluations could be reported`);
+  }
+
+  async #reportUnlessWaiting(): Promise<void> {
+    this.#queued = undefined;
+    // The wait after a failure; at the end there is none, for a last report follows.
+    if (this.#isFailing && (this.#timer.isSet || this.#closing !== undefined)) return;
+    this.#timer.clear();
+    const waitMs = await this.#reportAll();
+    if (this.#closing === undefined) this.#wait(waitMs);
   }
 
   /** Reports what there is until there is nothing or a report fails; returns how long to wait. Never rejects. */

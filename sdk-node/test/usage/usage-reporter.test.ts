@@ -188,6 +188,65 @@ test('flush() reports at once and leaves one timer', async () => {
   expect(runtime.timerCount).toBe(1);
 });
 
+test('however often flush() is called during a report, one more follows with all that was counted since', async () => {
+  const usage = reporter();
+  counter.count('a', 'on');
+  const first = usage.flush();
+  await flush();
+  counter.count('b', 'on');
+  const second = usage.flush();
+  counter.count('c', 'on');
+  expect(usage.flush()).toBe(second);
+  expect(second).not.toBe(first);
+  await runtime.lastRequest.finish();
+  expect(sent(1)).toEqual({
+    counts: [
+      { flag: 'b', variant: 'on', evaluations: 1 },
+      { flag: 'c', variant: 'on', evaluations: 1 },
+    ],
+  });
+  await runtime.lastRequest.finish();
+  await second;
+  expect([runtime.requests.length, runtime.timerCount]).toEqual([2, 1]);
+});
+
+test('after a failure flush() sends nothing before Retry-After is over, and the counts stay', async () => {
+  const usage = reporter(1000);
+  counter.count('a', 'on');
+  const running = usage.flush();
+  await flush();
+  counter.count('a', 'on', 2);
+  const queued = usage.flush();
+  await runtime.lastRequest.finish(429, { 'retry-after': '120' });
+  await Promise.all([running, queued]);
+  counter.count('a', 'on', 4);
+  await runtime.advance(119_999);
+  await usage.flush();
+  expect([runtime.requests.length, runtime.delaysMs]).toEqual([1, [1]]);
+  await runtime.advance(1);
+  expect(sent(1)).toEqual({ counts: [{ flag: 'a', variant: 'on', evaluations: 7 }] });
+  await runtime.lastRequest.finish();
+  counter.count('a', 'on');
+  void usage.flush();
+  await flush();
+  expect(runtime.requests).toHaveLength(3);
+});
+
+test('close() reports once more after a failure, though a flush waits as well', async () => {
+  const usage = reporter();
+  counter.count('a', 'on', 9);
+  void usage.flush();
+  await flush();
+  const queued = usage.flush();
+  const closed = usage.close();
+  await runtime.lastRequest.finish(503);
+  await queued;
+  expect(runtime.requests).toHaveLength(2);
+  await runtime.lastRequest.finish();
+  await closed;
+  expect([runtime.requests.length, runtime.timerCount]).toEqual([2, 0]);
+});
+
 test('close() reports a last time and leaves no timer', async () => {
   const usage = reporter();
   counter.count('a', 'on', 9);
