@@ -50,8 +50,8 @@ export async function generate(args: readonly string[], terminal: Terminal): Pro
     return await write(values, terminal);
   } catch (error) {
     if (error instanceof UsageError) terminal.err(`fauna-flags: ${error.message}\n\n${USAGE}`);
-    else if (error instanceof CommandError) terminal.err(`fauna-flags: ${error.message}`);
-    else throw error;
+    // Whatever it is: thrown on, it would end the process with 1, which says that the file is out of date.
+    else terminal.err(`fauna-flags: ${reasonOf(error)}`);
     return 2;
   }
 }

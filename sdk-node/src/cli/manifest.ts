@@ -14,23 +14,33 @@ export interface ManifestFlag {
   readonly kind: FlagKind;
 }
 
+interface Answer {
+  readonly status: number;
+  /** Only of a good one. */
+  readonly text: string | undefined;
+}
+
 const ANSWER_WITHIN_MS = 10_000;
 
 /** Asks a bridge. Rejects with a {@link CommandError}. */
 export async function fetchManifest(url: string, key: string): Promise<readonly ManifestFlag[]> {
   const address = `${url.replace(/\/+$/, '')}/openfeature/v0/manifest`;
+  const { status, text } = await ask(address, key).catch((error: unknown) => {
+    throw new CommandError(`${address} cannot be reached: ${reasonOf(error)}`);
+  });
+  if (status === 401) throw new CommandError(`${address} refuses the key: it is unknown, revoked or expired`);
+  if (text === undefined) throw new CommandError(`${address} answered ${status}`);
+  return readManifest(text, address);
+}
+
+/** Asks once. The connection may break in the middle of the text, too. */
+async function ask(address: string, key: string): Promise<Answer> {
   const response = await fetch(address, {
     headers: { authorization: `Bearer ${key}`, 'user-agent': USER_AGENT },
     redirect: 'manual',
     signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-  }).catch((error: unknown) => {
-    throw new CommandError(`${address} cannot be reached: ${reasonOf(error)}`);
   });
-  if (response.status === 401) {
-    throw new CommandError(`${address} refuses the key: it is unknown, revoked or expired`);
-  }
-  if (!response.ok) throw new CommandError(`${address} answered ${response.status}`);
-  return readManifest(await response.text(), address);
+  return { status: response.status, text: response.ok ? await response.text() : undefined };
 }
 
 /** Reads a file. Rejects with a {@link CommandError}. */

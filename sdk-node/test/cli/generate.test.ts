@@ -135,6 +135,28 @@ test('a bridge that cannot be reached is named with the reason', async () => {
   );
 });
 
+test('a connection that breaks in the middle of the manifest is not taken for a file out of date', async () => {
+  handle = (_request, response) => {
+    response.writeHead(200, { 'content-length': '1000' });
+    response.write('{"flags":[', () => response.socket?.destroy());
+  };
+  const out = inFolder('flags.d.ts');
+  expect(await run(['generate', '--url', bridgeUrl(), '--key', 'k', '--out', out, '--check'])).toBe(2);
+  expect(errors).toEqual([expect.stringMatching(/^fauna-flags: http:.+ cannot be reached: .+$/)]);
+});
+
+test('an error that nobody thought of is its message and exit code 2', async () => {
+  const terminal = {
+    env: {},
+    out: () => {
+      throw new Error('the terminal is gone');
+    },
+    err: (line: string) => void errors.push(line),
+  };
+  expect(await generate(['--help'], terminal)).toBe(2);
+  expect(errors).toEqual(['fauna-flags: the terminal is gone']);
+});
+
 test('files that cannot be read or written are errors', async () => {
   expect(await run(['generate', '--manifest', inFolder('none.json')])).toBe(2);
   expect(await run(['generate', '--manifest', manifestFile([]), '--out', folder])).toBe(2);
