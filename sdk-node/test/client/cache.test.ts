@@ -108,6 +108,39 @@ test('a server is asked only for what is new since the cache, and that is kept o
   expect([value(next), next.boolean('b', {}, false)]).toEqual([false, true]);
 });
 
+test('what a cache has is not current before the server has said so', async () => {
+  await (await connected(put(7, ON))).close();
+  const [connecting] = await connect();
+  let isSettled = false;
+  void connecting?.then(() => (isSettled = true));
+  await runtime.lastRequest.answer();
+  await runtime.lastRequest.send(': heartbeat\n\n');
+  expect(isSettled).toBe(false);
+  await runtime.lastRequest.event('patch', patch(7, 8, OFF));
+  const client = await connecting;
+  expect([client?.status, client?.boolean('a', {}, true)]).toEqual(['ready', false]);
+});
+
+test.each([
+  ['a server with nothing new says so, and its answer is enough from then on', false, 'ready'],
+  ['a server that is cut off confirms nothing, and its successor is heard first', true, 'stale'],
+])('of what a cache has, %s', async (_name, stale, status) => {
+  await (await connected(put(7, ON))).close();
+  const [connecting] = await connect();
+  await runtime.lastRequest.answer();
+  await runtime.lastRequest.event('status', { stale });
+  const client = await connecting;
+  expect([client?.status, client?.boolean('a', {}, false)]).toEqual([status, true]);
+  await runtime.lastRequest.end();
+  await runtime.advance(30_000);
+  // Cut off for `staleAfterMs`, so that both are stale before the next answer.
+  expect(client?.status).toBe('stale');
+  await runtime.lastRequest.answer();
+  expect(client?.status).toBe(status);
+  await runtime.lastRequest.event('status', { stale: false });
+  expect(client?.status).toBe('ready');
+});
+
 test('a poll confirms the cache with an answer of nothing new', async () => {
   await (await connected(put(7, ON))).close();
   const [connecting] = await connect({ mode: 'poll' });

@@ -63,6 +63,8 @@ export class StreamSource implements DataSource {
   #state: StreamState = 'idle';
   #connection: Connection | undefined;
   #needsPut = false;
+  /** A server has said in this process what is current; until then what is held is the last run's. */
+  #hasHeard = false;
   #reading: Promise<void> = Promise.resolve();
 
   constructor(options: StreamOptions, runtime: Runtime) {
@@ -158,8 +160,9 @@ export class StreamSource implements DataSource {
     this.#state = 'streaming';
     connection.openedAt = this.#runtime.now();
     this.#watch(connection);
-    // A server that resumes sends only what is new, perhaps nothing; otherwise we are live with the put.
-    if (connection.isResuming) sink.live(connection.isServerStale);
+    // A server that resumes sends only what is new, perhaps nothing. What a cache has may be of any age, though: then
+    // we are live with the first thing the server says, which is its status if there is nothing new.
+    if (connection.isResuming && this.#hasHeard) sink.live(connection.isServerStale);
   }
 
   /** Heartbeats come every 15 s; silence means a connection that died without telling. */
@@ -202,13 +205,17 @@ export class StreamSource implements DataSource {
         break;
     }
     if (payload.from === undefined) this.#needsPut = false;
+    this.#hasHeard = true;
     if (connection === this.#connection) sink.live(connection.isServerStale);
   }
 
   #serverStatus(connection: Connection, sink: DataSink, event: SseEvent): void {
     const status = JSON.parse(event.data) as { readonly stale?: unknown } | null;
     connection.isServerStale = status?.stale === true;
-    if (connection.isResuming || connection.isCurrent) sink.live(connection.isServerStale);
+    if (!connection.isResuming && !connection.isCurrent) return;
+    // One that is cut off does not know what is current.
+    if (!connection.isServerStale) this.#hasHeard = true;
+    sink.live(connection.isServerStale);
   }
 
   #resync(connection: Connection, message: string, cause?: unknown): void {
